@@ -104,6 +104,12 @@ impl Aws {
         self.service(context, "logs", "1.1", url).await
     }
 
+    /// The API of Lambda, which invokes functions.
+    pub(crate) async fn lambda(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.lambda_url.as_ref();
+        self.service(context, "lambda", "1.1", url).await
+    }
+
     /// An API of AWS with a JSON protocol, at `url` or in the region.
     async fn service(
         &self,

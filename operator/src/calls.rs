@@ -59,6 +59,8 @@ pub(crate) enum Body {
     Json(Value),
     /// An operation of AWS, and its members.
     Aws(&'static str, Value),
+    /// The event of an invocation of a function.
+    Event(&'static str),
 }
 
 /// What all calls share.
@@ -124,6 +126,7 @@ impl Calls {
             .request(method, url.clone())
             .header(ACCEPT, "application/json");
         let authorization = session.map(|session| &session.authorization);
+        let unsigned = || Refusal::Unreachable("the request could not be signed".to_owned());
         if let Some(Authorization::Header(value)) = authorization {
             request = request.header(AUTHORIZATION, value.clone());
         }
@@ -137,11 +140,16 @@ impl Calls {
             Body::Aws(operation, members) => {
                 let body = members.to_string();
                 let headers = authorization
-                    .and_then(|with| with.sign(&url, operation, &body, self.now()))
-                    .ok_or_else(|| {
-                        Refusal::Unreachable("the request could not be signed".to_owned())
-                    })?;
+                    .and_then(|with| with.sign_operation(&url, operation, &body, self.now()))
+                    .ok_or_else(unsigned)?;
                 request.headers(headers).body(body)
+            }
+            Body::Event(event) => {
+                let own = [("content-type", "application/json")];
+                let headers = authorization
+                    .and_then(|with| with.sign(&url, &own, event, self.now()))
+                    .ok_or_else(unsigned)?;
+                request.headers(headers).body(*event)
             }
         };
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
@@ -244,14 +252,14 @@ impl Authorization {
     }
 
     /// The headers of an operation of AWS.
-    fn sign(&self, url: &Url, operation: &str, body: &str, now: SystemTime) -> Option<HeaderMap> {
-        let Self::Signed {
-            credentials,
-            region,
-            service,
-            json,
-        } = self
-        else {
+    fn sign_operation(
+        &self,
+        url: &Url,
+        operation: &str,
+        body: &str,
+        now: SystemTime,
+    ) -> Option<HeaderMap> {
+        let Self::Signed { json, .. } = self else {
             return None;
         };
         let content_type = format!("application/x-amz-json-{json}");
@@ -259,12 +267,32 @@ impl Authorization {
             ("content-type", content_type.as_str()),
             ("x-amz-target", operation),
         ];
+        self.sign(url, &own, body, now)
+    }
+
+    /// The headers of a signed request: `own`, and those of the signature.
+    fn sign(
+        &self,
+        url: &Url,
+        own: &[(&str, &str)],
+        body: &str,
+        now: SystemTime,
+    ) -> Option<HeaderMap> {
+        let Self::Signed {
+            credentials,
+            region,
+            service,
+            ..
+        } = self
+        else {
+            return None;
+        };
         let signer = Signer {
             credentials,
             region,
             service,
         };
-        signer.headers(url, &own, body, now)
+        signer.headers(url, own, body, now)
     }
 }
 

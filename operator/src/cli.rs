@@ -9,6 +9,7 @@ use words::Language;
 use crate::connect::{Extras, Target};
 use crate::context::Urls;
 use crate::deploy::DeployArgs;
+use crate::doctor::DoctorArgs;
 use crate::logs::LogsArgs;
 use crate::problem::Problem;
 use crate::trace::TraceArgs;
@@ -79,29 +80,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Deploy(DeployArgs),
     Connect(ConnectArgs),
-    /// Check everything that can be checked from outside, and name what to do
-    #[command(long_about = "\
-Check everything that can be checked from outside, and name what to do.
-
-The command reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX \
-records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, AWS End User Messaging \
-by a dry run, and the clock. It changes nothing and sends nothing.")]
-    #[command(after_help = "\
-Severities:
-  fault      it does not work
-  risk       it works but should not stay so, or the provider did not answer or rejected the key
-  unchecked  its credential (such as MAILGUN_API_KEY) or scope was not given
-Faults and risks give exit code 1.
-
-Examples:
-  operator --stack switchboard doctor
-  MAILGUN_API_KEY=... operator --stack switchboard doctor     with the Mailgun route and MX records
-  operator --stack switchboard doctor --phone +4512345678     with a dry run of AWS to this phone")]
-    Doctor {
-        /// A phone for the dry run of AWS End User Messaging, which sends nothing to it; else a number of the stack
-        #[arg(long, value_name = "NUMBER", value_parser = e164)]
-        phone: Option<E164>,
-    },
+    Doctor(DoctorArgs),
     /// Read and write the stack's secrets
     #[command(subcommand)]
     Secrets(Secrets),
@@ -394,7 +373,62 @@ fn secret(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("is none of {}", names.join(", ")))
 }
 
+/// How a person calls the programs for a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Programs {
+    /// `operator --stack switchboard`.
+    pub(crate) operator: String,
+    /// What follows a command of `aws` or `sam`: ` --profile acme`.
+    pub(crate) aws_options: String,
+}
+
+/// A value as one word of a shell.
+fn quoted(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:=,+@".contains(&byte);
+    if !value.is_empty() && value.bytes().all(is_plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
+}
+
 impl Cli {
+    /// How a person calls this program, and those of AWS, for the same stack.
+    pub(crate) fn programs(&self, is_cargo: bool) -> Programs {
+        let outputs = self.outputs.as_ref().map(|path| path.display().to_string());
+        let stack = self.stack.as_deref().filter(|_| outputs.is_none());
+        let mut words = vec![
+            if is_cargo {
+                "cargo operator"
+            } else {
+                "operator"
+            }
+            .to_owned(),
+        ];
+        for (option, value) in [
+            ("--stack", stack),
+            ("--outputs", outputs.as_deref()),
+            ("--profile", self.profile.as_deref()),
+            ("--region", self.region.as_deref()),
+        ] {
+            words.extend(value.map(|value| format!("{option} {}", quoted(value))));
+        }
+        words.extend(
+            self.parameter
+                .iter()
+                .map(|(name, value)| format!("--parameter {}", quoted(&format!("{name}={value}")))),
+        );
+        let login = [("profile", &self.profile), ("region", &self.region)];
+        let login = login.map(|(option, value)| {
+            let value = value.as_deref().map(quoted);
+            value.map_or_else(String::new, |value| format!(" --{option} {value}"))
+        });
+        Programs {
+            operator: words.join(" "),
+            aws_options: login.concat(),
+        }
+    }
+
     /// The file of `--outputs`.
     pub(crate) fn read_outputs(&self) -> Result<Option<String>, Problem> {
         let Some(path) = &self.outputs else {
@@ -418,6 +452,32 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_printed_command_is_for_the_same_stack() {
+        for (arguments, operator, aws) in [
+            (vec!["--stack", "a b"], "operator --stack 'a b'", ""),
+            (
+                vec![
+                    "--outputs",
+                    "s.json",
+                    "--region",
+                    "eu-west-1",
+                    "--parameter",
+                    "A=it's",
+                ],
+                r"operator --outputs s.json --region eu-west-1 --parameter 'A=it'\''s'",
+                " --region eu-west-1",
+            ),
+        ] {
+            let words = [vec!["operator"], arguments, vec!["doctor"]].concat();
+            let programs = Cli::parse_from(words).programs(false);
+            assert_eq!(
+                (&*programs.operator, &*programs.aws_options),
+                (operator, aws)
+            );
+        }
     }
 
     #[test]

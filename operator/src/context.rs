@@ -7,6 +7,7 @@ use shared::platform::base_url::BaseUrl;
 
 use crate::aws::Aws;
 use crate::calls::Calls;
+use crate::cli::Programs;
 use crate::problem::Problem;
 use crate::report::Console;
 use crate::secrets::{Spec, Stored, Vault};
@@ -21,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) urls: Urls,
     pub(crate) own: OwnCredentials,
     pub(crate) dry_run: bool,
+    /// How a person calls programs for this stack.
+    pub(crate) programs: Programs,
 }
 
 /// Credentials that only this CLI uses, for actions that no function may take. Has no `Debug`.
@@ -54,6 +57,9 @@ pub(crate) struct Urls {
     /// Twilio's prices
     #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://pricing.twilio.com")]
     pub(crate) twilio_pricing_url: BaseUrl,
+    /// Twilio's host with the certificate that its other hosts get next
+    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://tls-test.twilio.com")]
+    pub(crate) twilio_tls_url: BaseUrl,
     /// Mailgun's API; `https://api.eu.mailgun.net` for domains in the EU
     #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://api.mailgun.net")]
     pub(crate) mailgun_url: BaseUrl,
@@ -72,6 +78,9 @@ pub(crate) struct Urls {
     /// `CloudWatch Logs`; else AWS's in the region of the stack
     #[arg(long, env = "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", value_name = "URL", value_parser = url, global = true, hide = true)]
     pub(crate) logs_url: Option<BaseUrl>,
+    /// Lambda; else AWS's in the region of the stack
+    #[arg(long, env = "AWS_ENDPOINT_URL_LAMBDA", value_name = "URL", value_parser = url, global = true, hide = true)]
+    pub(crate) lambda_url: Option<BaseUrl>,
 }
 
 impl Context {

@@ -51,6 +51,16 @@ async fn main() -> ExitCode {
         let args = args.clone();
         return deploy::run(cli, &args, &console).await.into();
     }
+    if let Command::Doctor(args) = &cli.command
+        && let Some(pause) = args.pause()
+    {
+        if cli.json {
+            let why = "--watch is for a person: leave out --json, or leave out --watch";
+            return console.fail(&Problem::Usage(why.to_owned())).into();
+        }
+        let read = async || open(&cli, Console::new(false)).await;
+        return doctor::watch(read, args, pause).await.into();
+    }
     match open(&cli, console).await {
         Ok(context) => match run(&context, cli.command).await {
             Ok(code) => code.into(),
@@ -94,6 +104,8 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
             okta_api_token: own("OKTA_API_TOKEN"),
         },
         dry_run: cli.dry_run,
+        // Cargo names itself to the programs that it runs.
+        programs: cli.programs(environment("CARGO").is_some()),
     })
 }
 
@@ -111,7 +123,7 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }
-        Command::Doctor { phone } => console.show(&doctor::examine(context, phone.as_ref()).await?),
+        Command::Doctor(args) => console.show(&doctor::examine(context, &args).await?),
         Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
         Command::Secrets(Secrets::Set {
             name,

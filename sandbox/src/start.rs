@@ -209,7 +209,13 @@ impl Sandbox {
         };
         let resources = resources(&self.template, &self.doors);
         let resource = |reference: &str| resources.get(reference).cloned();
-        Stack::of_template(parameter, resource)
+        let mut stack = Stack::of_template(parameter, resource)?;
+        // The template joins the names of those functions that are deployed.
+        let names: Vec<&str> = functions().map(|function| function.name.as_str()).collect();
+        stack
+            .outputs
+            .insert("FunctionNames".to_owned(), names.join(","));
+        Ok(stack)
     }
 }
 

@@ -72,6 +72,7 @@ pub struct App {
 
 impl Function for App {
     const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+    const READS: &'static str = "token#api#";
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let (http, table) = (&platform.http, &platform.table);

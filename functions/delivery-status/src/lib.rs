@@ -67,6 +67,7 @@ pub struct App {
 
 impl Function for App {
     const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+    const READS: &'static str = "road#";
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let app = Self {

@@ -68,6 +68,7 @@ pub struct App {
 impl Function for App {
     /// No fixed time: the hook must answer sooner than Lambda's limit, and a run stops by itself.
     const TIME: Option<Duration> = None;
+    const READS: &'static str = "number#";
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         Self {

@@ -33,6 +33,7 @@ pub struct App {
 impl Function for App {
     /// Lambda's own limit.
     const TIME: Option<Duration> = Some(Duration::MAX);
+    const READS: &'static str = "account#";
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let tenant = source.base_url("AUTH0_URL", None);

@@ -334,7 +334,7 @@ impl<'a> Run<'a> {
     }
 
     async fn check(&self, context: &Context) -> Result<Done, Problem> {
-        let examination = doctor::examine(context, None).await?;
+        let examination = doctor::examine(context, &DoctorArgs::default()).await?;
         Ok(self.shown(Step::Doctor, &examination))
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn examine(
         examination.unchecked(
             "auth0.phone_provider",
             "Auth0 was not asked: there is no AUTH0_MANAGEMENT_TOKEN and no usable secret auth0",
-            "set AUTH0_URL and AUTH0_MANAGEMENT_TOKEN, and run this again",
+            "set AUTH0_URL and AUTH0_MANAGEMENT_TOKEN, and run `operator doctor`",
         );
     } else if usable.contains(&"gateway") {
         let gateway = context.secret("gateway").await?;
@@ -192,7 +192,7 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
             examination.unanswered(
                 "auth0.credentials",
                 format!("Auth0: {refusal}"),
-                "check that Auth0Url is the tenant's own domain, and run this again",
+                "check that Auth0Url is the tenant's own domain, and run `operator doctor`",
             );
             return Ok(());
         }
@@ -250,7 +250,7 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
                 "the phone menu and api-call cannot use the API",
                 "in Auth0, authorise it for that API with read:accounts (Applications, the application, APIs)",
             ),
-            Err(refusal) => examination.unanswered("auth0.api_grant", format!("Auth0: {refusal}"), "run this again"),
+            Err(refusal) => examination.unanswered("auth0.api_grant", format!("Auth0: {refusal}"), "run `operator doctor`"),
         }
         examination.checked("auth0.api_grant");
     }
@@ -266,6 +266,13 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
         .await;
         login_secret(context, examination).await?;
         brute_force(context, examination, &session).await;
+        suspicious_ip(examination, &session).await;
+    }
+    let gateway = context.vault().find("gateway").await?;
+    if let Some(Found::Stored(gateway)) = gateway
+        && gateway.text("bearer_token").is_some()
+    {
+        phone_provider_protection(examination, &session).await;
     }
     Ok(())
 }
@@ -313,11 +320,11 @@ fn not_seen(examination: &mut Examination, check: &'static str, refusal: &Refusa
         examination.unanswered(
             check,
             format!("Auth0: {refusal}"),
-            "check that AUTH0_MANAGEMENT_TOKEN is still valid, and run this again",
+            "check that AUTH0_MANAGEMENT_TOKEN is still valid, and run `operator doctor`",
         );
         return;
     }
-    let remedy = "grant that scope to the application of the secret auth0 for the Management API. Or set AUTH0_MANAGEMENT_TOKEN, and run this again";
+    let remedy = "grant that scope to the application of the secret auth0 for the Management API. Or set AUTH0_MANAGEMENT_TOKEN, and run `operator doctor`";
     examination.unchecked(check, format!("Auth0: {refusal}"), remedy);
 }
 
@@ -417,6 +424,62 @@ async fn brute_force(context: &Context, examination: &mut Examination, session: 
                     format!("in Auth0, allow more than {ours} attempts ({place}). Or deploy with PinAttemptsAccount below {theirs}"),
                 );
             }
+        }
+        Err(refusal) => not_seen(examination, CHECK, &refusal),
+    }
+    examination.checked(CHECK);
+}
+
+/// Checks that Auth0 does not lock the function's own addresses out: all callers share them.
+async fn suspicious_ip(examination: &mut Examination, session: &Session) {
+    const CHECK: &str = "auth0.suspicious_ip";
+    /// Fewer wrong PINs a day than this are no protection against guessing, but against callers.
+    const ENOUGH: u64 = 1000;
+    let asked = session.get("api/v2/attack-protection/suspicious-ip-throttling", &[]);
+    match asked.await {
+        Ok(throttling) => {
+            let list = |name: &str| throttling[name].as_array().cloned().unwrap_or_default();
+            let blocks = list("shields").iter().any(|shield| shield == "block");
+            let most = throttling["stage"]["pre-login"]["max_attempts"]
+                .as_u64()
+                .unwrap_or(100);
+            if throttling["enabled"] == true
+                && blocks
+                && list("allowlist").is_empty()
+                && most < ENOUGH
+            {
+                examination.risk(
+                    CHECK,
+                    format!("Auth0 blocks an address after {most} failed logins a day, and no address is on the allow list"),
+                    "all callers share the addresses of AWS. After that many wrong PINs nobody can sign in by phone",
+                    "in Auth0, add the function's address to the allow list, or without a fixed address switch it off (Security, Attack Protection, Suspicious IP Throttling)",
+                );
+            }
+        }
+        Err(refusal) => not_seen(examination, CHECK, &refusal),
+    }
+    examination.checked(CHECK);
+}
+
+/// Checks that Auth0 slows down who asks for code after code.
+async fn phone_provider_protection(examination: &mut Examination, session: &Session) {
+    const CHECK: &str = "auth0.phone_provider_protection";
+    let asked = session.get("api/v2/attack-protection/phone-provider-protection", &[]);
+    match asked.await {
+        Ok(protection) if protection["type"] == "none" => examination.risk(
+            CHECK,
+            "Auth0's protection of the phone provider is off (none)",
+            "only the limits of sms-gateway slow down who asks for code after code",
+            "run `auth0 api patch attack-protection/phone-provider-protection --data '{\"type\":\"exponential\"}'`",
+        ),
+        Ok(_) => {}
+        // Tenants that do not have it yet.
+        Err(refusal) if refusal.status() == Some(404) => {
+            examination.unchecked(
+                CHECK,
+                "this tenant has no protection of the phone provider",
+                "look at Security, Attack Protection in Auth0",
+            );
         }
         Err(refusal) => not_seen(examination, CHECK, &refusal),
     }

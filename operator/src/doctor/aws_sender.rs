@@ -129,17 +129,17 @@ fn report(examination: &mut Examination, refusal: &Refusal, words: &str, is_aske
         _ if refusal.status().is_none() => examination.unanswered(
             DRY_RUN,
             format!("AWS End User Messaging: {words}"),
-            "check the region, in which AWS End User Messaging must exist. Then run this again",
+            "check the region, in which AWS End User Messaging must exist. Then run `operator doctor`",
         ),
         Some(About::Busy) => examination.unanswered(
             DRY_RUN,
             format!("AWS End User Messaging: {words}"),
-            "run this again",
+            "run `operator doctor`",
         ),
         Some(About::Rights) => examination.unchecked(
             DRY_RUN,
             format!("AWS does not let your login try a text: {words}"),
-            "give your login the right sms-voice:SendTextMessage on AwsSmsIdentityArn, and run this again",
+            "give your login the right sms-voice:SendTextMessage on AwsSmsIdentityArn, and run `operator doctor`",
         ),
         Some(About::Destination) if !is_asked_for => {
             let what = format!("AWS does not take the number that was tried: {words}");

@@ -33,7 +33,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) {
     for (output, answer) in join_all(asked).await {
         let function = output.trim_end_matches("Url");
         let log = format!(
-            "read its log: `sam logs --stack-name {} --tail`",
+            "correct the setting that functions.probe names, and deploy again. Its log has the same words: `sam logs --stack-name {} --tail`",
             stack(context)
         );
         match answer {

@@ -1,28 +1,41 @@
-//! Mailgun: the route, the routes before it, and the MX records.
+//! Mailgun: the key that signs mails, the route, the routes before it, and the MX records.
 
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
+use shared::platform::secrets::same;
 
 use super::Examination;
-use crate::calls::Refusal;
+use crate::calls::{Refusal, Session};
 use crate::connect::mailgun::{Wanted, open};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
 
+const SIGNING_KEY: &str = "mailgun.signing_key";
+/// Why a wrong signing key matters.
+const REJECTED: &str = "the function answers 401, bad_signature, to every mail";
+
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
+    usable: &[&str],
 ) -> Result<(), Problem> {
     if Wanted::read(&context.stack).is_ok_and(|wanted| wanted.is_none()) {
         return Ok(());
     }
+    let is_suspect = usable.contains(&"mailgun") && form(context, examination).await?;
     let session = match open(context) {
         Ok(session) => session,
         Err(Problem::Failed(why) | Problem::Usage(why)) => {
             examination.unchecked(
                 "mailgun.route",
                 why,
-                "set MAILGUN_API_KEY (Control Panel, API security), and run this again",
+                "set MAILGUN_API_KEY (Control Panel, API security). Then run `operator doctor`",
+            );
+            examination.unchecked(
+                SIGNING_KEY,
+                "Mailgun was not asked for its signing key",
+                "set MAILGUN_API_KEY (Control Panel, API security). Then run `operator doctor`",
             );
             return Ok(());
         }
@@ -44,11 +57,14 @@ pub(super) async fn examine(
             examination.unanswered(
                 "mailgun.route",
                 format!("Mailgun: {refusal}"),
-                "check MAILGUN_URL, and run this again",
+                "check MAILGUN_URL, and run `operator doctor`",
             );
             return Ok(());
         }
         Ok(_) => {}
+    }
+    if usable.contains(&"mailgun") && !is_suspect {
+        signing_key(context, examination, &session).await?;
     }
     examination
         .compare(
@@ -73,6 +89,66 @@ pub(super) async fn examine(
         Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains in Mailgun"),
     }
     examination.checked("mailgun.domain");
+    Ok(())
+}
+
+/// Checks the form of the signing key. True if it is an API key: then Mailgun need not be asked.
+async fn form(context: &Context, examination: &mut Examination) -> Result<bool, Problem> {
+    let key = context
+        .secret("mailgun")
+        .await?
+        .text("signing_key")
+        .unwrap_or_default();
+    let key = key.expose_secret().trim();
+    let api_key = context.own.mailgun_api_key.get();
+    let is_api_key = api_key.is_some_and(|api_key| same(api_key.expose_secret().trim(), key));
+    // API keys have this prefix, or two groups of eight characters at their end. Signing keys have neither.
+    let groups: Vec<usize> = key.split('-').map(str::len).collect();
+    let has_form = key.starts_with("key-") || matches!(groups[..], [32, 8, 8]);
+    if is_api_key || has_form {
+        examination.fault(
+            SIGNING_KEY,
+            "the secret mailgun has an API key in place of the HTTP webhook signing key",
+            REJECTED,
+            "copy the HTTP webhook signing key (Control Panel, API security). Then run `operator secrets set mailgun`",
+        );
+    }
+    Ok(is_api_key || has_form)
+}
+
+/// Compares the signing key with Mailgun's.
+async fn signing_key(
+    context: &Context,
+    examination: &mut Examination,
+    session: &Session,
+) -> Result<(), Problem> {
+    let stored = context.secret("mailgun").await?;
+    match session.get("v5/accounts/http_signing_key", &[]).await {
+        Ok(told) => {
+            let theirs = told["http_signing_key"].as_str().unwrap_or_default().trim();
+            let ours = stored.text("signing_key").unwrap_or_default();
+            if theirs.is_empty() {
+                examination.unchecked(
+                    SIGNING_KEY,
+                    "Mailgun does not say its signing key",
+                    "compare it by hand (Control Panel, API security, HTTP webhook signing key)",
+                );
+            } else if !same(theirs, ours.expose_secret().trim()) {
+                examination.fault(
+                    SIGNING_KEY,
+                    "the secret mailgun has another signing_key than the account of MAILGUN_API_KEY",
+                    REJECTED,
+                    "copy the HTTP webhook signing key (Control Panel, API security). Then run `operator secrets set mailgun`",
+                );
+            }
+        }
+        Err(refusal) => examination.unchecked(
+            SIGNING_KEY,
+            format!("Mailgun does not say its signing key: {refusal}"),
+            "use a MAILGUN_API_KEY with the role admin. Then run `operator doctor`",
+        ),
+    }
+    examination.checked(SIGNING_KEY);
     Ok(())
 }
 

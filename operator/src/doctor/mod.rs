@@ -4,21 +4,30 @@
 //! A change that `connect` would make is a fault here, from the same plan. All other checks are in
 //! one file for each provider.
 
+mod arguments;
 mod auth0;
 mod aws_sender;
 mod base;
 mod functions;
 mod mailgun;
 mod okta;
+mod probe;
 mod receipts;
+mod remedy;
 mod senders;
 mod twilio;
+mod watch;
+
+pub(crate) use arguments::DoctorArgs;
+pub(crate) use watch::watch;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
-use shared::rules::phone::E164;
 
+use self::remedy::Remedy;
+
+use crate::cli::Programs;
 use crate::connect::{self, Change, Extras, Planned, Target};
 use crate::context::Context;
 use crate::problem::Problem;
@@ -37,22 +46,67 @@ pub(crate) enum Severity {
 }
 
 /// A finding: the problem, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     severity: Severity,
     /// A stable name, such as `twilio.auth_token`.
     check: &'static str,
     what: String,
     why: String,
-    remedy: String,
+    remedy: Remedy,
 }
 
 /// The results.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Examination {
+    /// How a person calls programs for this stack.
+    #[serde(skip)]
+    programs: Programs,
+
     /// The names of the checks without a finding.
     fine: Vec<&'static str>,
     findings: Vec<Finding>,
+}
+
+/// The members of a finding for programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    severity: Severity,
+    check: &'static str,
+    what: &'a str,
+    why: &'a str,
+    remedy: &'a str,
+    /// The commands of the remedy, in order.
+    commands: &'a [String],
+}
+
+impl Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let told = Told {
+            severity: self.severity,
+            check: self.check,
+            what: &self.what,
+            why: &self.why,
+            remedy: &self.remedy.text,
+            commands: &self.remedy.commands,
+        };
+        told.serialize(serializer)
+    }
+}
+
+impl Finding {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (word, style): (&str, Style) = match self.severity {
+            Severity::Fault => ("fault", BAD),
+            Severity::Risk => ("risk", DOUBTFUL),
+            Severity::Unchecked => ("unchecked", FAINT),
+        };
+        writeln!(out, "{style}{word}{style:#} {}: {}", self.check, self.what)?;
+        if self.severity != Severity::Unchecked {
+            writeln!(out, "  {FAINT}because{FAINT:#} {}", self.why)?;
+        }
+        writeln!(out, "  {FAINT}do{FAINT:#} {}", self.remedy.text)
+    }
 }
 
 impl Examination {
@@ -64,12 +118,13 @@ impl Examination {
         why: &str,
         remedy: impl Into<String>,
     ) {
+        let remedy = Remedy::new(&remedy.into(), &self.programs);
         self.findings.push(Finding {
             severity,
             check,
             what: what.into(),
             why: why.to_owned(),
-            remedy: remedy.into(),
+            remedy,
         });
     }
 
@@ -163,17 +218,27 @@ impl Examination {
                     self.fault(
                         check,
                         problem,
-                        "`operator connect` cannot change that",
-                        "change it by hand as described",
+                        "`operator connect` does not change that by itself",
+                        format!(
+                            "do by hand what is named here. Then run `operator connect {command}`"
+                        ),
                     );
                 }
             }
             // The functions do not need this scope, and it was not granted.
             Err(Problem::Failed(why)) if !why.contains("status 403") => {
-                self.unanswered(check, why, "do what it says, and run this again");
+                self.unanswered(
+                    check,
+                    why,
+                    "give what is named here. Then run `operator doctor`",
+                );
             }
             Err(Problem::Failed(why) | Problem::Usage(why)) => {
-                self.unchecked(check, why, "do what it says, and run this again");
+                self.unchecked(
+                    check,
+                    why,
+                    "give what is named here. Then run `operator doctor`",
+                );
             }
             Err(problem) => return Err(problem),
         }
@@ -194,24 +259,25 @@ fn difference(
     )
 }
 
-/// Examines the stack and its providers. `phone` is a number for AWS's dry run.
-pub(crate) async fn examine(
-    context: &Context,
-    phone: Option<&E164>,
-) -> Result<Examination, Problem> {
-    let mut examination = Examination::default();
+/// Examines the stack and its providers.
+pub(crate) async fn examine(context: &Context, args: &DoctorArgs) -> Result<Examination, Problem> {
+    let mut examination = Examination {
+        programs: context.programs.clone(),
+        ..Examination::default()
+    };
     context.console.progress("secrets and table");
     let usable = base::examine(context, &mut examination).await?;
     context.console.progress("functions");
     functions::examine(context, &mut examination).await;
+    probe::examine(context, &mut examination).await?;
     context.console.progress("AWS End User Messaging");
-    aws_sender::examine(context, &mut examination, phone).await?;
+    aws_sender::examine(context, &mut examination, args.phone.as_ref()).await?;
     context.console.progress("Twilio");
     twilio::examine(context, &mut examination, &usable).await?;
     context.console.progress("SMS providers");
     senders::examine(context, &mut examination, &usable).await?;
     context.console.progress("Mailgun");
-    mailgun::examine(context, &mut examination).await?;
+    mailgun::examine(context, &mut examination, &usable).await?;
     context.console.progress("Auth0");
     auth0::examine(context, &mut examination, &usable).await?;
     context.console.progress("Okta");
@@ -234,35 +300,50 @@ pub(crate) async fn examine(
     Ok(examination)
 }
 
+impl Examination {
+    fn count(&self, severity: Severity) -> usize {
+        let findings = self.findings.iter();
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+
+    /// The last line: how many of each, and what that means.
+    fn write_verdict(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (faults, risks) = (self.count(Severity::Fault), self.count(Severity::Risk));
+        let unchecked = self.count(Severity::Unchecked);
+        let (style, meaning) = match (faults, risks, unchecked) {
+            (1.., ..) => (BAD, "something does not work"),
+            (0, 1.., _) => (
+                DOUBTFUL,
+                "it works, as far as was checked, but should not stay so",
+            ),
+            (0, 0, 1..) => (GOOD, "nothing to do, as far as was checked"),
+            (0, 0, 0) => (GOOD, "nothing to do"),
+        };
+        let mut counts = vec![format!("{} fine", self.fine.len())];
+        for (count, one, many) in [
+            (faults, "fault", "faults"),
+            (risks, "risk", "risks"),
+            (unchecked, "unchecked", "unchecked"),
+        ] {
+            if count > 0 {
+                counts.push(format!("{count} {}", if count == 1 { one } else { many }));
+            }
+        }
+        writeln!(out, "{}: {style}{meaning}{style:#}", counts.join(", "))
+    }
+}
+
 impl Report for Examination {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Finding {
-            severity,
-            check,
-            what,
-            why,
-            remedy,
-        } in &self.findings
-        {
-            let (word, style): (&str, Style) = match severity {
-                Severity::Fault => ("fault", BAD),
-                Severity::Risk => ("risk", DOUBTFUL),
-                Severity::Unchecked => ("unchecked", FAINT),
-            };
-            writeln!(out, "{style}{word}{style:#} {check}: {what}")?;
-            if *severity != Severity::Unchecked {
-                writeln!(out, "  {FAINT}because{FAINT:#} {why}")?;
-            }
-            writeln!(out, "  {FAINT}do{FAINT:#} {remedy}")?;
+        for finding in &self.findings {
+            finding.write(out)?;
         }
         if !self.fine.is_empty() {
             writeln!(out, "{GOOD}fine{GOOD:#} {}", self.fine.join(", "))?;
         }
-        if self.findings.is_empty() {
-            writeln!(out, "nothing to do")
-        } else {
-            Ok(())
-        }
+        self.write_verdict(out)
     }
 
     fn is_fine(&self) -> bool {

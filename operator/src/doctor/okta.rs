@@ -46,7 +46,7 @@ async fn telephony(
         examination.unchecked(
             CHECK,
             "Okta was not asked: there is no OKTA_URL or no OKTA_API_TOKEN",
-            "set OKTA_URL and OKTA_API_TOKEN, and run this again",
+            "set OKTA_URL and OKTA_API_TOKEN, and run `operator doctor`",
         );
         return Ok(());
     }
@@ -126,7 +126,7 @@ fn refused(examination: &mut Examination, refusal: &Refusal) -> bool {
             "calls and texts to company numbers are not forwarded. Nobody gets a number",
             "in Okta, make a new token (Security, API, Tokens) or key (Applications, the app, Public keys). Then run `operator secrets set okta`",
         ),
-        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "check OktaUrl, and run this again"),
+        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "check OktaUrl, and run `operator doctor`"),
     }
     false
 }

@@ -130,7 +130,7 @@ async fn ask(context: &Context, examination: &mut Examination, question: Questio
         Err(refusal) => examination.unanswered(
             check,
             format!("{provider}: {refusal}"),
-            "run this again; if it stays, look at the provider's status page",
+            "run `operator doctor`; if it stays, look at the provider's status page",
         ),
     }
     examination.checked(check);

@@ -1,7 +1,9 @@
-//! Twilio: the account and its token, webhooks, countries, and registrations.
+//! Twilio: its next certificate, the account and its token, webhooks, countries, and registrations.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::rules::phone::E164;
@@ -14,6 +16,8 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::{SENDS, Stored};
 
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The area codes of toll-free numbers in the US and Canada.
 const TOLL_FREE: [&str; 7] = [
     "+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888",
@@ -24,6 +28,9 @@ pub(super) async fn examine(
     examination: &mut Examination,
     usable: &[&str],
 ) -> Result<(), Problem> {
+    if usable.contains(&"twilio") || usable.contains(&SENDS) {
+        next_certificate(context, examination).await;
+    }
     let verifies = usable.contains(&"twilio");
     let account = if verifies {
         Some(Account::open(context).await?)
@@ -63,6 +70,24 @@ pub(super) async fn examine(
     Ok(())
 }
 
+/// Checks that the roots that are built into the functions open the host where Twilio shows its next
+/// certificates (<https://www.twilio.com/docs/usage/troubleshooting>). This program has the same roots.
+async fn next_certificate(context: &Context, examination: &mut Examination) {
+    const CHECK: &str = "twilio.next_certificate";
+    let url = context.urls.twilio_tls_url.as_url().clone();
+    let client = &context.calls.client;
+    let asked = client.send(client.request(Method::HEAD, url), 64 * 1024, TLS_TIMEOUT);
+    if let Err(why) = asked.await {
+        examination.risk(
+            CHECK,
+            format!("no connection to Twilio's host for the test of certificates: {why}"),
+            "Twilio may change its certificates to ones that the functions do not trust",
+            "check the network. If it is fine, build and deploy the newest version (`sam build`, then `sam deploy`)",
+        );
+    }
+    examination.checked(CHECK);
+}
+
 /// Checks the Auth Token. True if further checks at the account are possible.
 async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
     let path = format!("2010-04-01/Accounts/{}.json", account.sid);
@@ -81,7 +106,7 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
             examination.unanswered(
                 "twilio.auth_token",
                 format!("Twilio: {refusal}"),
-                "check TWILIO_URL, and run this again",
+                "check TWILIO_URL, and run `operator doctor`",
             );
             return false;
         }
@@ -344,10 +369,16 @@ async fn registration(context: &Context, examination: &mut Examination, account:
         }
     } else if number.is_some() || context.stack.get("TwilioMessagingService").is_some() {
         match campaigns(context, &messaging).await {
-            Ok(found) if found.iter().any(|status| status == "VERIFIED") => {}
+            Ok(found) if found.iter().any(|(_, status)| status == "VERIFIED") => {
+                let verified = found.iter().filter(|(_, status)| status == "VERIFIED");
+                let services: Vec<&str> = verified.map(|(sid, _)| sid.as_str()).collect();
+                if let Some(number) = number {
+                    campaign_member(examination, &messaging, number, &services, why).await;
+                }
+            }
             Ok(found) => examination.fault(
                 "twilio.registration",
-                format!("no verified A2P 10DLC campaign ({})", if found.is_empty() { "none at all".to_owned() } else { found.join(", ") }),
+                format!("no verified A2P 10DLC campaign ({})", if found.is_empty() { "none at all".to_owned() } else { found.iter().map(|(_, status)| status.as_str()).collect::<Vec<_>>().join(", ") }),
                 why,
                 "register brand and campaign (Console, Messaging, Regulatory Compliance; days to weeks). Then add the number to its Messaging Service",
             ),
@@ -363,9 +394,48 @@ fn status(value: &Value) -> String {
         .map_or_else(|| "never asked for".to_owned(), crate::report::plain)
 }
 
-/// The states of the campaigns of the stack's messaging service, or else of any service. Which
-/// campaign a number belongs to is not checked.
-async fn campaigns(context: &Context, messaging: &Session) -> Result<Vec<String>, Refusal> {
+/// Checks that a number is a sender of one of the messaging services with a verified campaign.
+async fn campaign_member(
+    examination: &mut Examination,
+    messaging: &Session,
+    number: &str,
+    services: &[&str],
+    why: &str,
+) {
+    for sid in services {
+        let path = format!("v1/Services/{sid}/PhoneNumbers");
+        match pages(messaging, &path, "phone_numbers").await {
+            Ok(senders)
+                if senders
+                    .iter()
+                    .any(|sender| sender["phone_number"] == number) =>
+            {
+                return;
+            }
+            Ok(_) => {}
+            Err(refusal) => {
+                examination.unanswered(
+                    "twilio.registration",
+                    format!("senders of the messaging service {sid}: {refusal}"),
+                    "look at Console, Messaging, Services",
+                );
+                return;
+            }
+        }
+    }
+    examination.fault(
+        "twilio.registration",
+        format!("the number {number} is outside the A2P 10DLC campaign: it is no sender of {}", services.join(" or ")),
+        why,
+        format!("add {number} to the service (Console, Messaging, Services, {}, Sender Pool, Add Senders)", services[0]),
+    );
+}
+
+/// The stack's messaging service, or else all services, with the states of their campaigns.
+async fn campaigns(
+    context: &Context,
+    messaging: &Session,
+) -> Result<Vec<(String, String)>, Refusal> {
     let services = if let Some(sid) = context.stack.get("TwilioMessagingService") {
         vec![sid.to_owned()]
     } else {
@@ -386,7 +456,7 @@ async fn campaigns(context: &Context, messaging: &Session) -> Result<Vec<String>
         found.extend(
             campaigns
                 .iter()
-                .map(|campaign| status(&campaign["campaign_status"])),
+                .map(|campaign| (sid.clone(), status(&campaign["campaign_status"]))),
         );
     }
     Ok(found)

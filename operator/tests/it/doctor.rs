@@ -79,7 +79,7 @@ async fn a_secret_without_a_key() {
         "secrets",
         "fault",
         "switchboard/mailgun lacks signing_key",
-        "operator secrets set mailgun",
+        "operator --stack switchboard secrets set mailgun",
     )
     .await;
 }
@@ -123,7 +123,7 @@ async fn a_secret_that_is_no_json() {
         "secrets",
         "fault",
         "switchboard/hook is no JSON object",
-        "operator secrets set hook --replace",
+        "operator --stack switchboard secrets set hook --replace",
     )
     .await;
 }
@@ -140,7 +140,7 @@ async fn a_wrong_auth_token() {
         "twilio.auth_token",
         "fault",
         "rejects the Auth Token",
-        "operator secrets set twilio",
+        "operator --stack switchboard secrets set twilio",
     )
     .await;
 }
@@ -158,7 +158,7 @@ async fn an_auth_token_where_an_api_key_would_do() {
         "twilio.api_key",
         "risk",
         "switchboard/twilio-send has the Auth Token",
-        "operator secrets set twilio",
+        "operator --stack switchboard secrets set twilio",
     )
     .await;
 }
@@ -190,7 +190,7 @@ async fn nothing_to_send_with() {
         "secrets",
         "fault",
         lacks,
-        "operator secrets set twilio",
+        "operator --stack switchboard secrets set twilio",
     )
     .await;
 }
@@ -207,7 +207,7 @@ async fn a_webhook_that_leads_elsewhere() {
         "twilio.webhooks",
         "fault",
         "sms_url is https://old.example/",
-        "operator connect twilio",
+        "operator --stack switchboard connect twilio",
     )
     .await;
 }
@@ -221,7 +221,7 @@ async fn a_webhook_by_get() {
         "twilio.webhooks",
         "fault",
         "sms_method is GET, should be POST",
-        "operator connect twilio",
+        "operator --stack switchboard connect twilio",
     )
     .await;
 }
@@ -239,7 +239,7 @@ async fn a_company_number_without_a_status_callback() {
         "twilio.webhooks",
         "fault",
         "status_callback is nothing, should be http",
-        "operator connect twilio",
+        "operator --stack switchboard connect twilio",
     )
     .await;
 }
@@ -394,7 +394,7 @@ async fn no_route() {
         "mailgun.route",
         "fault",
         "Mailgun route (new)",
-        "operator connect mailgun",
+        "operator --stack switchboard connect mailgun",
     )
     .await;
 }
@@ -539,6 +539,7 @@ async fn verification_without_keys_to_tell_forged_mails() {
             let verification = [
                 "SendVerificationSmsUrl",
                 "ReceiveConfirmationSmsUrl",
+                "FunctionNames",
                 "TableName",
             ];
             let secrets = [
@@ -582,7 +583,10 @@ async fn verification_without_keys_to_tell_forged_mails() {
     assert_eq!(found["severity"], "risk");
     let has = |name: &str, words: &str| found[name].as_str().unwrap().contains(words);
     assert!(has("what", "neither the keys of an Auth0 application"));
-    assert!(has("remedy", "operator secrets set auth0"));
+    assert!(has(
+        "remedy",
+        "operator --stack switchboard secrets set auth0"
+    ));
     scene.deploy("RecipientTags", "true");
     scene.succeed(&["connect", "mailgun"]).await;
     assert_eq!(others().await, [Value::Null; 0]);
@@ -595,7 +599,10 @@ async fn verification_without_keys_to_tell_forged_mails() {
     };
     let has = |name: &str, words: &str| found[name].as_str().unwrap().contains(words);
     assert!(has("what", "switchboard/recipient lacks recipient_key"));
-    assert!(has("remedy", "operator secrets set recipient"));
+    assert!(has(
+        "remedy",
+        "operator --stack switchboard secrets set recipient"
+    ));
 }
 
 /// With keys the function asks Auth0, whatever the page says; without them only a *Redirect To* tells.
@@ -641,7 +648,11 @@ async fn templates_without_redirect_to_and_no_keys_to_ask_with() {
     };
     assert!(severity == "risk" && what.contains("verify_email has no Redirect To"));
     assert!(why.contains("SUBMITTED_SMS_MESSAGE"), "{why}");
-    for words in ["operator secrets set auth0", "set Redirect To", "May 2026"] {
+    for words in [
+        "operator --stack switchboard secrets set auth0",
+        "set Redirect To",
+        "May 2026",
+    ] {
         assert!(remedy.contains(words), "{remedy}");
     }
     scene.deploy("PasswordAction", "click");
@@ -817,7 +828,7 @@ async fn an_action_that_somebody_edited() {
         "auth0.phone_provider",
         "fault",
         "GATEWAY_TOKEN",
-        "operator connect auth0",
+        "operator --stack switchboard connect auth0",
     )
     .await;
 }
@@ -874,7 +885,7 @@ async fn a_revoked_okta_token() {
         "okta.credentials",
         "fault",
         "rejects the credentials",
-        "operator secrets set okta",
+        "operator --stack switchboard secrets set okta",
     )
     .await;
 }
@@ -927,7 +938,7 @@ async fn several_at_once_are_all_told_in_words() {
         "fault twilio.webhooks",
         "fault mailgun.mx",
         "fault table.ttl",
-        "  do run `operator connect twilio`",
+        "  do run `operator --stack switchboard connect twilio`",
         "fine secrets",
     ] {
         assert!(output.out.contains(words), "{words}: {}", output.out);
@@ -943,7 +954,7 @@ async fn a_provider_that_is_down_is_a_risk_and_the_rest_examined() {
         "twilio.auth_token",
         "risk",
         "not sent",
-        "run this again",
+        "operator --stack switchboard doctor",
     )
     .await;
 }
@@ -953,6 +964,7 @@ async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
     let scene = Scene::healthy().await;
     let kept = [
         "SmsGatewayUrl",
+        "FunctionNames",
         "TableName",
         "TwilioSendSecretName",
         "GatewaySecretName",
@@ -996,6 +1008,7 @@ async fn a_gateway_alone_that_sends_through_twilio_is_examined_with_its_api_key(
     let scene = Scene::healthy().await;
     let kept = [
         "SmsGatewayUrl",
+        "FunctionNames",
         "TableName",
         "TwilioSendSecretName",
         "GatewaySecretName",

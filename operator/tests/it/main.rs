@@ -12,6 +12,7 @@ mod logs;
 mod numbers;
 mod okta_telephony;
 mod receipts;
+mod remedies;
 mod scene;
 mod secrets;
 mod usage;

@@ -90,6 +90,10 @@ impl Scene {
             let door = sandbox.door(&function.name);
             door.faults().always(Some(sandbox::scene::status(405)));
         }
+        // Each is probed with this answer, unless one really runs.
+        let probed = json!({ "version": env!("CARGO_PKG_VERSION"), "secrets": [], "table": {}, "upstreams": [] });
+        let probed = sandbox::scene::says(200, &probed.to_string());
+        sandbox.invoke_api().faults().always(Some(probed));
         sandbox.mailgun.clear_routes();
         sandbox.auth0.set_scope(SCOPES);
         Self { sandbox, hook }
@@ -177,8 +181,33 @@ impl Scene {
         finish(child).await
     }
 
+    /// Runs a command as it was printed, with this on standard input.
+    pub(crate) async fn shell(&self, printed: &str, input: &str) -> Output {
+        let mut command = Command::new("/bin/sh");
+        let program = Path::new(env!("CARGO_BIN_EXE_operator"));
+        let folder = program.parent().unwrap().to_str().unwrap();
+        command.args(["-c", printed]);
+        let command = self.at_home(command);
+        let mut child = start(command, Path::new("."), &[("PATH", folder)]);
+        // One that does not read it may be gone.
+        let _unread = child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .await;
+        finish(child).await
+    }
+
     /// The program in an environment of its own.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
+        command.args(arguments);
+        self.at_home(command)
+    }
+
+    /// A command in an environment of its own.
+    fn at_home(&self, mut command: Command) -> Command {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
@@ -208,12 +237,12 @@ impl Scene {
             ("TWILIO_VOICE_URL", twilio.clone()),
             ("TWILIO_ACCOUNTS_URL", twilio.clone()),
             ("TWILIO_PRICING_URL", twilio.clone()),
+            ("TWILIO_TLS_URL", self.hook.url()),
+            ("AWS_ENDPOINT_URL_LAMBDA", self.sandbox.invoke_api().url()),
             ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
             ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
         ];
-        let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
         command
-            .args(arguments)
             .env_clear()
             .envs(usual)
             .kill_on_drop(true);
@@ -227,21 +256,25 @@ impl Scene {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Child {
-        self.command(arguments)
-            .current_dir(folder)
-            .envs(
-                variables
-                    .iter()
-                    .copied()
-                    .filter(|(_, value)| !value.is_empty()),
-            )
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .unwrap()
+        start(self.command(arguments), folder, variables)
     }
+}
+
+fn start(mut command: Command, folder: &Path, variables: &[(&str, &str)]) -> Child {
+    command
+        .current_dir(folder)
+        .envs(
+            variables
+                .iter()
+                .copied()
+                .filter(|(_, value)| !value.is_empty()),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap()
 }
 
 /// Waits for the end of a run. It has printed no secret.

@@ -14,6 +14,8 @@ pub(super) struct Settings {
     pub(super) actions: Vec<Action>,
     pub(super) slow_builds: u32,
     pub(super) brute_force: Value,
+    pub(super) suspicious_ip: Value,
+    pub(super) phone_protection: Value,
     /// True if the templates of mails with links have a *Redirect To*.
     pub(super) redirect_to: bool,
 }
@@ -28,12 +30,18 @@ impl Settings {
             "enabled": true, "shields": ["block", "user_notification"], "mode": "count_per_identifier_and_ip", "allowlist": [],
             "max_attempts": WRONG_PASSWORDS,
         });
+        let suspicious_ip = json!({
+            "enabled": true, "shields": ["block", "admin_notification"], "allowlist": ["198.51.100.7"],
+            "stage": { "pre-login": { "max_attempts": 100, "rate": 864_000 }, "pre-user-registration": { "max_attempts": 50, "rate": 1200 } },
+        });
         Self {
             connections: vec![database],
             providers: vec![],
             actions: vec![],
             slow_builds: 0,
             brute_force,
+            suspicious_ip,
+            phone_protection: json!({ "type": "exponential" }),
             redirect_to: true,
         }
     }

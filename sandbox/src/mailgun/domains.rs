@@ -1,7 +1,8 @@
-//! The account's domains.
+//! The account's domains, and the key that signs its webhooks.
 //!
 //! Imitates
-//! <https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/domains/get-v4-domains--name->.
+//! <https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/domains/get-v4-domains--name-> and
+//! <https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/account-management/get-v5-accounts-http_signing_key>.
 
 use axum::{
     Json, Router,
@@ -41,7 +42,14 @@ impl Mailgun {
 }
 
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/v4/domains/{name}", get(domain))
+    Router::new()
+        .route("/v4/domains/{name}", get(domain))
+        .route("/v5/accounts/http_signing_key", get(signing_key))
+}
+
+async fn signing_key(Axum(settings): Axum<Shared>) -> Response {
+    let key = lock(&settings).signing_key.clone();
+    Json(json!({ "message": "success", "http_signing_key": key })).into_response()
 }
 
 async fn domain(Axum(settings): Axum<Shared>, Path(name): Path<String>) -> Response {
@@ -94,6 +102,10 @@ mod tests {
         );
         api.0.remove_domain(DOMAIN);
         assert_eq!(api.call(Method::GET, &path, &[]).await.0, 404);
+        let (_, key) = api
+            .call(Method::GET, "/v5/accounts/http_signing_key", &[])
+            .await;
+        assert_eq!(key["http_signing_key"], crate::mailgun::SIGNING_KEY);
         assert_eq!(api.0.server().complaints(), [""; 0]);
     }
 }

@@ -22,6 +22,7 @@ mod kms;
 mod lambda;
 mod own_domain;
 mod page;
+mod probe;
 mod receipts;
 mod security;
 mod settings;

@@ -29,6 +29,7 @@ impl std::error::Error for Problems {}
 pub struct Source<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
+    base_urls: Vec<(String, BaseUrl)>,
 }
 
 /// Runs `reader` over `lookup`.
@@ -42,6 +43,7 @@ pub fn read<C>(
     let mut source = Source {
         lookup,
         problems: Vec::new(),
+        base_urls: Vec::new(),
     };
     let settings = reader(&mut source);
     if source.problems.is_empty() {
@@ -158,10 +160,24 @@ impl Source<'_> {
             self.problem(format!("{name} is missing"));
             return BaseUrl::placeholder();
         };
-        text.trim().parse().unwrap_or_else(|why| {
-            self.problem(format!("{name} {why}"));
-            BaseUrl::placeholder()
-        })
+        match text.trim().parse::<BaseUrl>() {
+            Ok(url) => {
+                let read = (name.to_owned(), url.clone());
+                if !self.base_urls.contains(&read) {
+                    self.base_urls.push(read);
+                }
+                url
+            }
+            Err(why) => {
+                self.problem(format!("{name} {why}"));
+                BaseUrl::placeholder()
+            }
+        }
+    }
+
+    /// The URLs that were read so far, with the names of their variables.
+    pub(super) fn base_urls(&self) -> Vec<(String, BaseUrl)> {
+        self.base_urls.clone()
     }
 
     /// As [`Source::base_url`], for a variable that may be left out.

@@ -31,10 +31,10 @@ pub(super) fn is_direct(event: &str) -> bool {
     members(event).is_some_and(|event| !event.contains_key("requestContext"))
 }
 
-type Members<'a> = HashMap<String, &'a RawValue>;
+pub(super) type Members<'a> = HashMap<String, &'a RawValue>;
 
 /// The unparsed members of a JSON object; `None` if `json` is not an object.
-fn members(json: &str) -> Option<Members<'_>> {
+pub(super) fn members(json: &str) -> Option<Members<'_>> {
     serde_json::from_str(json).ok()
 }
 

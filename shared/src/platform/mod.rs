@@ -12,6 +12,7 @@ pub mod figures;
 pub mod http;
 pub mod kms;
 pub mod layout;
+pub mod probe;
 pub mod random;
 pub mod reply;
 pub mod request;
@@ -23,12 +24,17 @@ pub mod table;
 pub mod time;
 mod tls;
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use base_url::BaseUrl;
 use config::Source;
 use http::Client;
 use kms::Kms;
-use secrets::{Content, Secret};
+use secrets::{Complaint, Content, Secret};
 use table::Table;
+
+use crate::lock;
 
 /// The HTTP client, the table, and the clients of KMS and Secrets Manager.
 pub struct Platform {
@@ -39,6 +45,7 @@ pub struct Platform {
     /// The client of KMS.
     pub kms: Kms,
     secrets: aws_sdk_secretsmanager::Client,
+    named: Mutex<Vec<(String, Complaint)>>,
     dynamodb: Option<BaseUrl>,
     stack: Option<String>,
     public_url: Option<BaseUrl>,
@@ -58,6 +65,7 @@ impl Platform {
             table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
             kms: Kms::new(&aws, &http),
             secrets: aws.secrets_manager(&http),
+            named: Mutex::default(),
             dynamodb: aws.dynamodb_url(),
             stack: source.optional("STACK"),
             public_url: source.optional_base_url("PUBLIC_URL"),
@@ -68,7 +76,9 @@ impl Platform {
 
     /// The secret whose id or ARN is in the variable `name`.
     pub fn secret<T: Content>(&self, source: &mut Source<'_>, name: &str) -> Secret<T> {
-        Secret::new(source.required(name), self.secrets.clone())
+        let id = source.required(name);
+        lock(&self.named).push((id.clone(), secrets::complaint::<T>));
+        Secret::new(id, self.secrets.clone())
     }
 
     /// As [`Platform::secret`], for a secret that may be left out.
@@ -79,6 +89,27 @@ impl Platform {
     ) -> Option<Secret<T>> {
         source.optional(name)?;
         Some(self.secret(source, name))
+    }
+
+    /// The ids of the function's secrets.
+    fn secret_ids(&self) -> BTreeSet<String> {
+        lock(&self.named).iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Fetches a secret now. `Some`: why it cannot be used. It names missing keys, no values.
+    async fn secret_problem(&self, id: &str) -> Option<String> {
+        let fetched = self.secrets.get_secret_value().secret_id(id).send().await;
+        match fetched {
+            Err(error) => Some(aws::cause("GetSecretValue", &error)),
+            Ok(fetched) => {
+                let text = fetched.secret_string().unwrap_or_default();
+                let named = lock(&self.named);
+                let readers = named.iter().filter(|(named, _)| named == id);
+                readers
+                    .map(|(_, complaint)| complaint)
+                    .find_map(|complaint| complaint(id, text))
+            }
+        }
     }
 
     /// A service of AWS that the function's role opens. `variable` is the SDK's own for another

@@ -20,6 +20,7 @@ use crate::platform::config::{self, Problems, Source};
 use crate::platform::event;
 use crate::platform::figures::Origin;
 use crate::platform::http;
+use crate::platform::probe;
 use crate::platform::reply::{Failure, Reply, into_payload};
 use crate::platform::request::{NoRequest, Request};
 
@@ -38,6 +39,10 @@ pub trait Function: Sized {
     /// answer comes half a second before Lambda's own timeout. `None`: the function watches the
     /// time itself, because it has something to close.
     const TIME: Option<Duration>;
+
+    /// The beginning of a key that the function's role may read: the [probe](super::probe) reads an
+    /// item of it that does not exist.
+    const READS: &'static str = "words#";
 
     /// Reads the settings and makes the clients; problems are noted in `source`. No connection is
     /// opened yet.
@@ -98,6 +103,8 @@ pub trait Scheduled: Function {
 struct Instance<F> {
     platform: Platform,
     function: F,
+    /// The URLs in the settings, with their variables.
+    upstreams: Vec<(String, BaseUrl)>,
 }
 
 /// Runs a function as Lambda's custom runtime
@@ -255,6 +262,13 @@ impl<F: Function> Instance<F> {
             .unwrap_or_else(|_| Reply::empty(500, "panic"))
     }
 
+    /// Answers the probe.
+    async fn probe(&self, now: SystemTime) -> (Reply, RawResult) {
+        let work = probe::answer(&self.platform, &self.upstreams, F::READS, now);
+        let done = AssertUnwindSafe(erased(work)).catch_unwind().await;
+        ended(self, done.map_err(|_| panicked().into()))
+    }
+
     /// Connects and fetches ahead. The time that this waits for upstreams is counted for no
     /// request.
     async fn warm_up(&self) {
@@ -289,6 +303,7 @@ async fn run<F: Function>(
         let platform = Platform::read(source);
         Instance {
             function: F::read(&platform, source),
+            upstreams: source.base_urls(),
             platform,
         }
     }) {
@@ -319,7 +334,11 @@ async fn run<F: Function>(
                 deadline: deadline(context, arrived),
                 arrived,
             };
-            let (reply, result) = invoke(instance, event).await;
+            let (reply, result) = if probe::is_asked(payload) {
+                instance.probe(arrived).await
+            } else {
+                invoke(instance, event).await
+            };
             let line = reply.log_line(
                 origin,
                 millis(arrived),

@@ -277,6 +277,14 @@ pub async fn warm_up<T: Content>(secret: Option<&Secret<T>>, now: SystemTime) {
     }
 }
 
+/// Says why the text of a secret cannot be used.
+pub(super) type Complaint = fn(id: &str, text: &str) -> Option<String>;
+
+/// Why the text of a secret is no `T`.
+pub(super) fn complaint<T: Content>(id: &str, text: &str) -> Option<String> {
+    parse::<T>(id, text).err().map(|error| error.0)
+}
+
 fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
     let values = object(text)
         .ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;

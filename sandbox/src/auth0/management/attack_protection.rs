@@ -1,4 +1,7 @@
-//! Brute-force protection.
+//! Attack protection: brute-force protection, suspicious IP throttling, and the protection of the
+//! phone provider.
+//!
+//! Imitates <https://auth0.com/docs/api/management/v2/attack-protection>.
 
 use axum::{
     Extension, Json, Router,
@@ -12,6 +15,7 @@ use super::forms::{Caller, Parameters, only};
 use crate::{
     auth0::{
         merged::merged,
+        settings::Settings,
         state::{Auth0, Shared},
     },
     wire::lock,
@@ -24,23 +28,46 @@ impl Auth0 {
         let settings = &mut lock(&self.state).settings;
         settings.brute_force = merged(settings.brute_force.clone(), changes);
     }
+
+    /// Sets members of suspicious IP throttling: `enabled`, `shields`, `allowlist`, `stage`. At
+    /// first one address is on the allow list.
+    pub fn set_suspicious_ip_throttling(&self, changes: Value) {
+        let settings = &mut lock(&self.state).settings;
+        settings.suspicious_ip = merged(settings.suspicious_ip.clone(), changes);
+    }
+
+    /// Sets the protection of the phone provider: `exponential`, as at first, or `none`.
+    pub fn set_phone_provider_protection(&self, kind: &str) {
+        lock(&self.state).settings.phone_protection["type"] = kind.into();
+    }
 }
+
+/// One of the settings.
+type Setting = fn(&Settings) -> &Value;
 
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route(
-        "/api/v2/attack-protection/brute-force-protection",
-        get(brute_force),
-    )
-}
-
-async fn brute_force(
-    (Axum(state), Extension(complaints)): Caller,
-    Query(query): Parameters,
-) -> Response {
-    if let Err(refusal) = only(&query, &[], &complaints) {
-        return refusal;
-    }
-    Json(lock(&state).settings.brute_force.clone()).into_response()
+    let settings: [(&str, Setting); 3] = [
+        ("brute-force-protection", |settings| &settings.brute_force),
+        ("suspicious-ip-throttling", |settings| {
+            &settings.suspicious_ip
+        }),
+        ("phone-provider-protection", |settings| {
+            &settings.phone_protection
+        }),
+    ];
+    settings
+        .into_iter()
+        .fold(Router::new(), |router, (name, setting)| {
+            let read = async move |(Axum(state), Extension(complaints)): Caller,
+                                   Query(query): Parameters|
+                        -> Response {
+                if let Err(refusal) = only(&query, &[], &complaints) {
+                    return refusal;
+                }
+                Json(setting(&lock(&state).settings).clone()).into_response()
+            };
+            router.route(&format!("/api/v2/attack-protection/{name}"), get(read))
+        })
 }
 
 #[cfg(test)]
@@ -86,6 +113,21 @@ mod tests {
         api.0.set_brute_force_protection(json!({"enabled": false}));
         assert_eq!((wrong().await, api.0.is_shut_out(&user)), (403, false));
         assert_eq!(api.get(protection).await.1["enabled"], false);
+        api.0.set_suspicious_ip_throttling(json!({"allowlist": []}));
+        let throttling = api
+            .get("attack-protection/suspicious-ip-throttling")
+            .await
+            .1;
+        assert_eq!(
+            (&throttling["enabled"], &throttling["allowlist"]),
+            (&json!(true), &json!([]))
+        );
+        api.0.set_phone_provider_protection("none");
+        let protection = api
+            .get("attack-protection/phone-provider-protection")
+            .await
+            .1;
+        assert_eq!(protection, json!({"type": "none"}));
         assert_eq!(api.0.server().complaints(), [""; 0]);
     }
 }

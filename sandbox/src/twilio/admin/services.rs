@@ -66,6 +66,20 @@ impl Twilio {
         sid
     }
 
+    /// Adds a number of the account to a messaging service's senders.
+    pub fn add_sender(&self, sid: &str, number: &str) {
+        let mut state = lock(&self.shared.state);
+        let senders = &mut state.admin.service_mut(sid).numbers;
+        senders.push(number.to_owned());
+    }
+
+    /// Removes a number from a messaging service's senders.
+    pub fn remove_sender(&self, sid: &str, number: &str) {
+        let mut state = lock(&self.shared.state);
+        let senders = &mut state.admin.service_mut(sid).numbers;
+        senders.retain(|sender| sender != number);
+    }
+
     /// Sets fields of a messaging service by their names in requests, as the console does.
     pub fn set_messaging_service(&self, sid: &str, fields: &[(&str, &str)]) {
         let mut state = lock(&self.shared.state);
