@@ -29,6 +29,7 @@ pub mod mail;
 pub mod mailgun;
 mod moment;
 pub mod okta;
+pub mod own_settings;
 pub mod page;
 pub mod plivo;
 mod ports;
@@ -36,6 +37,7 @@ pub mod providers;
 mod random;
 pub mod receipts;
 pub mod record;
+pub mod report;
 pub mod rights;
 pub mod scene;
 pub mod segments;
@@ -136,6 +138,8 @@ pub struct Sandbox {
     doors: BTreeMap<String, Door>,
     invoke_api: Server,
     tap: Tap,
+    /// Of the functions for recorded events, which have the names of those that the page shows.
+    recorded: Tap,
 }
 
 impl Sandbox {
@@ -199,15 +203,16 @@ impl Sandbox {
 
     /// Starts a function for the events of [`record`]. These events are old and signed for another
     /// URL. The Invoke API now leads to this function; the Function URL does not.
-    pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
+    /// The overrides hold except where the events need their own.
+    pub async fn run_recorded(
+        &self,
+        function: &str,
+        binary: &Path,
+        overrides: &[(&str, Option<&str>)],
+    ) -> Lambda {
+        let settings = [overrides, &record::settings(self.declared(function))].concat();
         let lambda = self
-            .launch(
-                function,
-                binary,
-                1,
-                &record::settings(self.declared(function)),
-                Tap::default(), // it has the name of the function that the page shows
-            )
+            .launch(function, binary, 1, &settings, self.recorded.clone())
             .await;
         if let Some(door) = self.doors.get(function) {
             door.attach_to_invoke_api(lambda.core());

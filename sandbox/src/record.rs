@@ -3,6 +3,7 @@
 //! The files are always the same. The simulators make the requests. Their random values are
 //! replaced by fixed ones and signed again with the sandbox's fixed keys.
 
+mod again;
 mod environment;
 mod payload;
 mod receipts;
@@ -10,7 +11,7 @@ mod requests;
 mod tokens;
 
 pub(crate) use environment::settings;
-pub use tokens::Tokens;
+pub use tokens::{Tokens, fresh};
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 

@@ -178,6 +178,7 @@ impl Sandbox {
             doors,
             invoke_api,
             tap: Tap::default(),
+            recorded: Tap::default(),
         };
         for (name, server) in sandbox.servers() {
             server.connect(name, &sandbox.tap);

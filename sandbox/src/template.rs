@@ -5,7 +5,7 @@
 //! default) is `None` here. The sandbox uses its own value instead.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::OnceLock,
     time::Duration,
@@ -27,6 +27,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
     pub table: Value,
+    /// The names of the parameters.
+    pub parameters: BTreeSet<String>,
     /// The ARNs of KMS's keys, by the logical id or the parameter that means them.
     pub(crate) keys: BTreeMap<String, String>,
 }
@@ -46,6 +48,8 @@ pub struct Function {
     pub memory: u64,
     /// Declared variables. The value of a parameter is its default.
     pub environment: BTreeMap<String, Option<String>>,
+    /// The parameters that each variable's value names.
+    pub parameters: BTreeMap<String, BTreeSet<String>>,
     /// The variables that name a secret of the template, with the secret's name in this stack.
     pub secrets: BTreeMap<String, String>,
     /// The variables that hold a Function URL of the template, with the logical id of its function.
@@ -73,22 +77,34 @@ impl Template {
     /// sandboxes.
     pub fn read() -> Result<Self, String> {
         static TEMPLATE: OnceLock<Result<Template, String>> = OnceLock::new();
-        let read = || {
-            let path = root().join("template.yaml");
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
-        };
+        let read = || Self::read_with(&BTreeMap::new());
         TEMPLATE.get_or_init(read).clone()
+    }
+
+    /// This repository's template, with these values of parameters in place of the defaults.
+    pub fn read_with(given: &BTreeMap<String, String>) -> Result<Self, String> {
+        let path = root().join("template.yaml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse_with(&text, given).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Parses a template. It evaluates the intrinsic functions `Ref` and `If` with its conditions.
     /// The value of any other function is unknown before deployment.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_with(text, &BTreeMap::new())
+    }
+
+    fn parse_with(text: &str, given: &BTreeMap<String, String>) -> Result<Self, String> {
         let yaml: Yaml = serde_norway::from_str(text).map_err(|error| error.to_string())?;
+        let parameters = yaml["Parameters"].as_mapping().into_iter().flatten();
+        let parameters: BTreeSet<_> = parameters
+            .filter_map(|(name, _)| Some(name.as_str()?.to_owned()))
+            .collect();
         let known = Known {
             parameters: &yaml["Parameters"],
             conditions: &yaml["Conditions"],
+            given,
         };
         let globals = known.value(&yaml["Globals"]["Function"]);
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
@@ -129,6 +145,16 @@ impl Template {
                         Some((name.as_str()?.to_owned(), keys.get(key(value)?)?.clone()))
                     });
                     function.keys = named.collect();
+                    function.parameters = [&yaml["Globals"]["Function"], &resource["Properties"]]
+                        .into_iter()
+                        .filter_map(|of| of["Environment"]["Variables"].as_mapping())
+                        .flatten()
+                        .filter_map(|(name, value)| {
+                            let named = named_parameters(value);
+                            let named = named.intersection(&parameters).cloned().collect();
+                            Some((name.as_str()?.to_owned(), named))
+                        })
+                        .collect();
                     let role = referred(&resource["Properties"]["Role"], "GetAtt")
                         .and_then(|role| role.strip_suffix(".Arn"));
                     function.rights = Rights::of(
@@ -145,6 +171,7 @@ impl Template {
         Ok(Self {
             functions,
             table,
+            parameters,
             keys,
         })
     }
@@ -166,6 +193,20 @@ fn referred<'a>(yaml: &'a Yaml, tag: &str) -> Option<&'a str> {
     match yaml {
         Yaml::Tagged(tagged) if tagged.tag == tag => tagged.value.as_str(),
         _ => None,
+    }
+}
+
+/// What the values of a node refer to. A condition is not one of them.
+fn named_parameters(yaml: &Yaml) -> BTreeSet<String> {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == "If" => {
+            let branches = tagged.value.as_sequence().into_iter().flatten().skip(1);
+            branches.flat_map(named_parameters).collect()
+        }
+        _ => referred(yaml, "Ref")
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -260,6 +301,7 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
         timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
+        parameters: BTreeMap::new(),
         secrets: BTreeMap::new(),
         urls: BTreeMap::new(),
         keys: BTreeMap::new(),
@@ -283,6 +325,8 @@ const SWITCHES: [&str; 8] = [
 struct Known<'a> {
     parameters: &'a Yaml,
     conditions: &'a Yaml,
+    /// Values in place of the parameters' defaults.
+    given: &'a BTreeMap<String, String>,
 }
 
 impl Known<'_> {
@@ -299,7 +343,11 @@ impl Known<'_> {
                 .collect::<Map<_, _>>()
                 .into(),
             Yaml::Tagged(tagged) if tagged.tag == "Ref" => {
-                self.value(&self.parameters[&tagged.value]["Default"])
+                let name = tagged.value.as_str().unwrap_or_default();
+                match self.given.get(name) {
+                    Some(value) => json!(value),
+                    None => self.value(&self.parameters[&tagged.value]["Default"]),
+                }
             }
             Yaml::Tagged(tagged) if tagged.tag == "If" => self.value(self.chosen(yaml)),
             Yaml::Null | Yaml::Tagged(_) => Value::Null,
@@ -450,6 +498,27 @@ Resources:
         );
         assert_eq!((outer.as_str(), function.keys.len()), (KEY_ARN, 2));
         assert!(inner != outer && template.keys.values().any(|arn| arn == inner));
+    }
+
+    #[test]
+    fn a_given_parameter_reaches_its_variables_and_the_conditions() {
+        let given = [("Prefix", "other"), ("Pattern", ""), ("Hours", "9")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let template = Template::parse_with(TEMPLATE, &BTreeMap::from(given)).unwrap();
+        let function = template.function("send-it").unwrap();
+        assert_eq!(function.environment["PREFIX"].as_deref(), Some("other"));
+        assert_eq!(function.environment["HOURS"].as_deref(), Some("9"));
+        assert_eq!(
+            function.parameters["PREFIX"],
+            BTreeSet::from(["Prefix".to_owned()])
+        );
+        assert_eq!(function.parameters["SECRET"], BTreeSet::new());
+        let given = BTreeMap::from([("Pattern".to_owned(), "p".to_owned())]);
+        let template = Template::parse_with(TEMPLATE, &given).unwrap();
+        let function = template.function("send-it").unwrap();
+        assert_eq!(function.environment["PREFIX"].as_deref(), Some(""));
+        assert_eq!(function.environment["BOTH"].as_deref(), Some("yes"));
+        assert!(template.parameters.contains("Reserved"));
     }
 
     #[test]

@@ -9,6 +9,8 @@
 mod bench;
 mod browser;
 mod demo;
+mod phone;
+mod port;
 mod refusals;
 mod serve;
 mod soak;
@@ -20,7 +22,8 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand};
+use phone::Deed;
 use sandbox::{Ports, accounts, aws::TABLE_NAME, record};
 
 /// A local cloud for the functions: simulators of AWS and the providers on 127.0.0.1.
@@ -40,8 +43,9 @@ struct Cli {
 enum Command {
     /// `cargo demo`: plays the whole story against the real functions and checks it, in seconds
     Demo(Demo),
-    /// `cargo sandbox`: runs the local cloud and its page on 23 fixed ports until Ctrl-C
-    Serve(Serve),
+    /// `cargo sandbox`: runs the local cloud and its page on fixed ports until Ctrl-C; or texts and
+    /// calls at a running one
+    Serve(Box<Serve>),
     /// `cargo load-accounts`: writes accounts into the table of `cargo sandbox`
     Load(Load),
     /// `cargo bench-refusals`: measures how long ivr-validate takes to refuse, for each reason
@@ -59,16 +63,12 @@ enum Command {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Serve {
-    /// First of the fixed ports
-    #[arg(long, value_name = "BASE", default_value_t = Ports::USUAL.base, value_parser = value_parser!(u16).range(1024..=65_000))]
-    port: u16,
-    /// Simulate an Auth0 tenant whose e-mail templates have no *Redirect To*; a page then shows the
-    /// result of a link
-    #[arg(long)]
-    no_redirect_to: bool,
+    #[command(subcommand)]
+    deed: Option<Deed>,
     #[command(flatten)]
-    page: PageOptions,
+    options: serve::Options,
 }
 
 #[derive(Args)]
@@ -149,10 +149,10 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(error) => Err(format!("events: {error}")),
         },
-        Command::Serve(options) => {
-            let ports = Ports { base: options.port };
-            serve::run(ports, !options.no_redirect_to, options.page).await
-        }
+        Command::Serve(serve) => match serve.deed {
+            Some(deed) => phone::run(deed).await,
+            None => serve::run(serve.options).await,
+        },
         Command::Bench(options) => bench::run(*options).await,
         Command::BenchLoad(options) => bench::load::run(*options).await,
         Command::Refusals => refusals::run().await,

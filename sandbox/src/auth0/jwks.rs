@@ -16,6 +16,16 @@ use super::{
 };
 use crate::{sms, wire::lock};
 
+/// The name of this machine in a container.
+const FROM_A_CONTAINER: &str = "host.docker.internal";
+
+/// The tenant's name in tokens. A tenant has one, whatever its callers call it. So a function in a
+/// container gets tokens that the protected API outside of it accepts.
+pub(super) fn issuer(headers: &HeaderMap) -> String {
+    let host = sms::header(headers, header::HOST).replace(FROM_A_CONTAINER, "127.0.0.1");
+    format!("http://{host}/")
+}
+
 /// The path of the published keys.
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 
@@ -111,7 +121,7 @@ pub(super) async fn published(Axum(state): Axum<Shared>) -> Response {
 pub(super) async fn discovery(headers: HeaderMap) -> Json<Value> {
     let url = format!("http://{}", sms::header(&headers, header::HOST));
     Json(json!({
-        "issuer": format!("{url}/"), "jwks_uri": format!("{url}{JWKS_PATH}"), "token_endpoint": format!("{url}/oauth/token"),
+        "issuer": issuer(&headers), "jwks_uri": format!("{url}{JWKS_PATH}"), "token_endpoint": format!("{url}/oauth/token"),
         "authorization_endpoint": format!("{url}/authorize"), "userinfo_endpoint": format!("{url}/userinfo"),
         "id_token_signing_alg_values_supported": ["HS256", "RS256", "PS256"], "response_types_supported": ["code", "token", "id_token"],
         "subject_types_supported": ["public"], "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
@@ -203,6 +213,26 @@ mod tests {
             (&json!(format!("{url}/")), &json!(url + JWKS_PATH))
         );
         assert_eq!(auth0.discovery_fetches(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_issuer_is_the_same_for_a_container() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let own = auth0.server().url();
+        let inside = format!("host.docker.internal:{}", auth0.server().port());
+        let body = json!({
+            "grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": crate::auth0::CLIENT_SECRET, "audience": API_AUDIENCE,
+        });
+        let request = client().post(format!("{own}/oauth/token")).json(&body);
+        let granted = request.header("host", &inside).send().await.unwrap();
+        let granted: Value = granted.json().await.unwrap();
+        let [_, claims] = crate::auth0::caller::claims(&granted["access_token"]);
+        assert_eq!(claims["iss"], format!("{own}/"));
+        let found = client().get(format!("{own}/.well-known/openid-configuration"));
+        let found = found.header("host", &inside).send().await.unwrap();
+        let found: Value = found.json().await.unwrap();
+        assert_eq!(found["issuer"], format!("{own}/"));
+        assert!(found["jwks_uri"].as_str().unwrap().contains(&inside));
     }
 
     #[tokio::test]

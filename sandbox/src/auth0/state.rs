@@ -9,6 +9,7 @@ use super::{
     issuing::Issuing,
     settings::Settings,
     signing_keys::Keys,
+    tenant::{MANAGEMENT_SCOPES, MANAGEMENT_TOKEN},
     ticket::Ticket,
     user::{Login, User},
 };
@@ -43,7 +44,7 @@ impl State {
             issuing: Issuing::new(),
             keys: Keys::new(),
             settings: Settings::new(),
-            tokens: HashMap::new(),
+            tokens: HashMap::from([(MANAGEMENT_TOKEN.to_owned(), MANAGEMENT_SCOPES.to_owned())]),
             rate_limited: 0,
             slow_searches: 0,
         }

@@ -41,3 +41,9 @@ pub const RESULT_URL: &str = "https://app.acme.example/verified";
 
 /// Creation time of every resource.
 pub(super) const THEN: &str = "2026-11-20T12:00:00.000Z";
+
+/// A token of the Management API for an operator. No function has it.
+pub const MANAGEMENT_TOKEN: &str = "sandbox-auth0-management-token";
+
+/// The scopes of [`MANAGEMENT_TOKEN`]: those that `connect auth0` and `doctor` ask for.
+pub(super) const MANAGEMENT_SCOPES: &str = "read:users update:users read:connections read:connections_options update:connections update:connections_options read:phone_providers create:phone_providers update:phone_providers read:actions create:actions update:actions read:clients read:client_grants read:resource_servers read:attack_protection read:email_templates";

@@ -8,7 +8,7 @@ use sha1::Sha1;
 
 /// Keys are sorted by bytes. Of a repeated key each different value is used once, sorted, as
 /// twilio-node and twilio-python do.
-pub(super) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
+pub(crate) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
     let mut mac =
         Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());

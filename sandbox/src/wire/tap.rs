@@ -1,8 +1,8 @@
-//! The broadcast of what happens in a sandbox. Without a listener it costs nothing.
+//! The broadcast of what happens in a sandbox. Without a listener it costs next to nothing.
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -81,22 +81,33 @@ pub(crate) enum News<'a> {
     CallEnded { call: &'a Call },
 }
 
-type Listener = Box<dyn Fn(&News<'_>) + Send + Sync>;
+type Listener = Arc<dyn Fn(&News<'_>) + Send + Sync>;
 
 /// The broadcast of one sandbox. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Tap(Arc<OnceLock<Listener>>);
+pub(crate) struct Tap(Arc<RwLock<Vec<Listener>>>);
 
 impl Tap {
-    /// Sets the listener. It must return soon. A second one is ignored.
+    /// Adds a listener. It must return soon.
     pub(crate) fn open(&self, listener: impl Fn(&News<'_>) + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(listener));
+        let mut listeners = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        listeners.push(Arc::new(listener));
     }
 
     pub(crate) fn tell(&self, news: &News<'_>) {
-        if let Some(listener) = self.0.get() {
+        // Copied, because a listener may tell something itself.
+        for listener in self.listeners() {
             listener(news);
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        !self.listeners().is_empty()
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.clone()
     }
 }
 
@@ -114,7 +125,7 @@ impl Connected {
     }
 
     pub(super) fn is_heard(&self) -> bool {
-        self.0.get().is_some_and(|(_, tap)| tap.0.get().is_some())
+        self.0.get().is_some_and(|(_, tap)| tap.is_heard())
     }
 
     pub(super) fn tell(&self, news: &News<'_>) {

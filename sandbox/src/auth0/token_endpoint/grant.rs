@@ -15,7 +15,7 @@ impl State {
     /// letters.
     pub(super) fn grant(
         &mut self,
-        url: &str,
+        issuer: &str,
         client: &str,
         user: Option<User>,
         audience: &str,
@@ -54,7 +54,7 @@ impl State {
             .as_ref()
             .map_or_else(|| format!("{client}@clients"), |user| user.user_id.clone());
         let access_token = if audience == API_AUDIENCE {
-            let mut claims = json!({ "iss": url, "sub": sub, "aud": audience, "iat": now, "exp": now + life, "scope": scope });
+            let mut claims = json!({ "iss": issuer, "sub": sub, "aud": audience, "iat": now, "exp": now + life, "scope": scope });
             claims["gty"] = if user.is_none() {
                 "client-credentials"
             } else {
@@ -88,7 +88,7 @@ impl State {
             let has = |name| scope.split(' ').any(|word| word == name);
             if has("openid") {
                 let claims = json!({
-                    "iss": url, "sub": sub, "aud": client, "iat": now, "exp": now + 36_000, "email": user.email, "email_verified": user.email_verified,
+                    "iss": issuer, "sub": sub, "aud": client, "iat": now, "exp": now + 36_000, "email": user.email, "email_verified": user.email_verified,
                 });
                 granted["id_token"] = self.keys.sign("JWT", &claims).into();
             }

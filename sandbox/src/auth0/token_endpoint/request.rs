@@ -15,6 +15,7 @@ use super::refusal::{Refusal, refuse, too_many_requests};
 use crate::{
     auth0::{
         issuing::{CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM},
+        jwks::issuer,
         state::{Shared, State},
         tenant::{API_AUDIENCE, REALM},
     },
@@ -77,7 +78,12 @@ pub(in crate::auth0) async fn token(
     let (answer, quota) = {
         let mut state = lock(&state);
         (
-            state.answer(&url, fields(&headers, &body, &complaints), &complaints),
+            state.answer(
+                &url,
+                &issuer(&headers),
+                fields(&headers, &body, &complaints),
+                &complaints,
+            ),
             state.issuing.quota,
         )
     };
@@ -105,6 +111,7 @@ impl State {
     fn answer(
         &mut self,
         url: &str,
+        issuer: &str,
         fields: Option<HashMap<String, String>>,
         complaints: &Complaints,
     ) -> Result<Value, Refusal> {
@@ -227,7 +234,7 @@ impl State {
         let counted = [grant_type.to_owned(), audience.clone()];
         *self.issuing.issued.entry(counted).or_default() += 1;
         Ok(self.grant(
-            url,
+            issuer,
             id,
             user,
             &audience,
