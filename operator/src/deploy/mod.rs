@@ -23,7 +23,7 @@ use crate::aws::{self, Aws};
 use crate::cli::Cli;
 use crate::connect::{self, Extras};
 use crate::context::Context;
-use crate::doctor;
+use crate::doctor::{self, DoctorArgs};
 use crate::problem::Problem;
 use crate::report::{BAD, Console, FAINT, GOOD, Report, plain};
 use crate::secrets;
