@@ -60,6 +60,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    CheckConfig(crate::settings::Args),
+    Init(crate::init::Args),
     Connect(ConnectArgs),
     /// Check everything that can be checked from outside, and name what to do
     #[command(long_about = "\
@@ -325,7 +327,7 @@ Examples:
     List,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("is not NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -13,10 +13,12 @@ mod connect;
 mod context;
 mod deliveries;
 mod doctor;
+mod init;
 mod numbers;
 mod problem;
 mod report;
 mod secrets;
+mod settings;
 mod stack;
 mod table;
 mod words;
@@ -43,6 +45,19 @@ use crate::stack::Stack;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.json);
+    // These need no stack.
+    if let Command::CheckConfig(args) = &cli.command {
+        return match settings::run(args) {
+            Ok(checked) => console.show(&checked).into(),
+            Err(problem) => console.fail(&problem).into(),
+        };
+    }
+    if let Command::Init(args) = &cli.command {
+        return match begin(&cli, args, &console).await {
+            Ok(outcome) => console.show(&outcome).into(),
+            Err(problem) => console.fail(&problem).into(),
+        };
+    }
     match open(&cli, console).await {
         Ok(context) => match run(&context, cli.command).await {
             Ok(code) => code.into(),
@@ -52,10 +67,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
+/// Starts `init`, which needs no stack.
+async fn begin(cli: &Cli, args: &init::Args, console: &Console) -> Result<init::Outcome, Problem> {
+    let calls = Calls::new(client()?, now());
+    init::run(cli, args, console, calls, &environment).await
+}
+
+/// The HTTP client of this program.
+fn client() -> Result<http::Client, Problem> {
     let http = shared::platform::config::read(&environment, http::Settings::read);
     let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
-    let http = http::Client::new(http).map_err(Problem::Usage)?;
+    http::Client::new(http).map_err(Problem::Usage)
+}
+
+async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
+    let http = client()?;
     let outputs = cli.read_outputs()?;
     if cli.stack.is_none() && outputs.is_none() {
         return Err(Problem::Usage(
@@ -94,6 +120,9 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
 async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
     let console = &context.console;
     Ok(match command {
+        Command::CheckConfig(_) | Command::Init(_) => {
+            return Err(Problem::Usage("this command is about no stack".to_owned()));
+        }
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod aws_sender;
+mod check_config;
 mod cognito;
 mod connect;
 mod data;
 mod deliveries;
 mod doctor;
+mod init;
 mod numbers;
 mod okta_telephony;
 mod receipts;
