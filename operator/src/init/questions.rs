@@ -74,7 +74,7 @@ impl Question {
 pub(crate) const INTEGRATIONS: Question = question(
     "Integrations",
     "What the stack shall do",
-    "several are separated by commas; each costs nothing until it is used, except for the monthly sum that is shown at the end",
+    "your choice; commas separate several. At the end you see what a month costs",
     "1,2 or verification,gateway",
     None,
 );
@@ -124,7 +124,7 @@ pub(crate) const MAILGUN_KEY: Question = question(
 const AUTH0_URL: Question = question(
     "Auth0Url",
     "The Auth0 tenant",
-    "Auth0 Dashboard, Settings, Custom Domains or the browser's address; not a custom domain",
+    "Auth0 Dashboard, Applications, any application, Settings, Domain; not a custom domain",
     "https://acme.eu.auth0.com",
     None,
 )

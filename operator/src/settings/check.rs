@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_of_the_template_is_checked() {
+    fn each_function_that_this_program_links_is_checked() {
         let all = [
             ("SmsRoutes", "*=twilio"),
             ("OktaUrl", "x"),
@@ -223,15 +223,15 @@ mod tests {
             ("ApiAudience", "x"),
             ("MailSenders", "a@b"),
         ];
+        let manifest = include_str!("../../Cargo.toml");
         let values = Template::own().complete(&values(&all));
-        let functions = Template::own().functions(&values);
-        assert_eq!(functions.len(), 10);
-        for function in functions {
-            assert!(
-                problems(&function.name, &function.variables).is_some(),
-                "{}",
-                function.name
-            );
+        let functions = Template::own().functions(&values).into_iter();
+        let linked = functions.filter(|one| manifest.contains(&format!("\n{} = ", one.name)));
+        let linked: Vec<Deployed> = linked.collect();
+        assert!(linked.len() >= 10);
+        for function in linked {
+            let told = problems(&function.name, &function.variables);
+            assert!(told.is_some(), "{}", function.name);
         }
     }
 

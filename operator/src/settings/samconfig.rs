@@ -1,10 +1,9 @@
 //! The section of an environment in `samconfig.toml`. Other sections, and comments, stay as they
 //! are.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, DocumentMut, Item, RawString, Table, Value, value};
 
 use super::Values;
 use super::overrides::{parse, written};
@@ -169,44 +168,57 @@ fn keep_comment(place: &mut Item, item: Item) {
     }
 }
 
-/// The list with these values. An entry that is there already keeps its place and comment.
-fn overrides(mut list: Array, values: &Values) -> Result<Array, Problem> {
-    let name_of = |entry: &Value| {
-        let parsed = parse(entry.as_str().unwrap_or_default());
-        parsed.pairs.into_iter().next().map(|(name, _)| name)
-    };
-    let entry = |name: &str, given: &str| {
-        written(name, given).ok_or_else(|| {
-            Problem::Usage(format!(
-                "{name}: samconfig.toml cannot hold a backslash before a quotation mark"
-            ))
-        })
-    };
-    list.retain(|entry| name_of(entry).is_some_and(|name| values.contains_key(&name)));
-    let mut known = Vec::new();
-    for place in list.iter_mut() {
-        let Some((name, given)) = name_of(place).and_then(|name| values.get_key_value(&name))
-        else {
-            continue;
-        };
-        let mut updated = Value::from(entry(name, given)?);
-        *updated.decor_mut() = place.decor().clone();
-        *place = updated;
-        known.push(name.clone());
+/// The list with these values. An entry that is there already keeps its place and its comments.
+fn overrides(list: Array, values: &Values) -> Result<Array, Problem> {
+    let mut updated = Array::new();
+    let mut known: Vec<&String> = Vec::new();
+    // A comment behind an entry is parsed as the first line before the next one.
+    let (mut behind, mut is_kept) = (String::new(), true);
+    for entry in &list {
+        let before = entry.decor().prefix().and_then(RawString::as_str);
+        let (comment, before) = first_line(before.unwrap_or_default());
+        if is_kept {
+            comment.clone_into(&mut behind);
+        }
+        let given = name_of(entry).and_then(|name| values.get_key_value(&name));
+        is_kept = given.is_some_and(|(name, _)| !known.contains(&name));
+        if let Some((name, given)) = given.filter(|_| is_kept) {
+            let prefix = std::mem::take(&mut behind) + before;
+            updated.push_formatted(Value::from(line(name, given)?).decorated(prefix, ""));
+            known.push(name);
+        }
+    }
+    let (comment, end) = first_line(list.trailing().as_str().unwrap_or_default());
+    if is_kept {
+        comment.clone_into(&mut behind);
     }
     for (name, given) in values.iter().filter(|(name, _)| !known.contains(name)) {
-        let mut added = Value::from(entry(name, given)?);
-        added.decor_mut().set_prefix("\n  ");
-        list.push_formatted(added);
+        let prefix = std::mem::take(&mut behind) + "\n  ";
+        updated.push_formatted(Value::from(line(name, given)?).decorated(prefix, ""));
     }
-    list.set_trailing_comma(true);
-    let mut end = list.trailing().as_str().unwrap_or_default().to_owned();
-    if !end.ends_with('\n') {
-        // Writing to a string cannot fail.
-        let _ = writeln!(end);
-        list.set_trailing(end);
-    }
-    Ok(list)
+    let end = if end.is_empty() { "\n" } else { end };
+    updated.set_trailing(behind + end);
+    updated.set_trailing_comma(true);
+    Ok(updated)
+}
+
+/// The rest of a line, and what follows it.
+fn first_line(text: &str) -> (&str, &str) {
+    text.split_at(text.find('\n').unwrap_or(text.len()))
+}
+
+/// The parameter of an entry.
+fn name_of(entry: &Value) -> Option<String> {
+    let parsed = parse(entry.as_str().unwrap_or_default());
+    parsed.pairs.into_iter().next().map(|(name, _)| name)
+}
+
+fn line(name: &str, given: &str) -> Result<String, Problem> {
+    written(name, given).ok_or_else(|| {
+        Problem::Usage(format!(
+            "{name}: samconfig.toml cannot hold a backslash before a quotation mark"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -216,7 +228,7 @@ mod tests {
     #[test]
     fn other_sections_and_comments_stay() {
         let path = std::env::temp_dir().join(format!("samconfig-{}.toml", std::process::id()));
-        let before = "# head\nversion = 0.1\n\n[default.build.parameters]\ncached = false # why\n\n[prod.deploy.parameters]\nstack_name = \"old\" # name\nparameter_overrides = [\n  \"MailSenders=a@b.example\", # sender\n  \"PinLength=4\",\n]\n\n[dev.deploy.parameters]\nregion = \"x\"\n";
+        let before = "# head\nversion = 0.1\n\n[default.build.parameters]\ncached = false # why\n\n[prod.deploy.parameters]\nstack_name = \"old\" # name\nparameter_overrides = [\n  \"MailSenders=a@b.example\", # sender\n  \"PinLength=4\", # gone\n]\n\n[dev.deploy.parameters]\nregion = \"x\"\n";
         std::fs::write(&path, before).unwrap();
         let parameters = [
             ("MailSenders", "c@d.example"),

@@ -111,6 +111,8 @@ async fn a_stranger_goes_from_clone_to_a_section_with_ten_answers() {
             .replace(desk.folder.to_str().unwrap(), "")
             .replace(" /samconfig", " samconfig")
     );
+    let session: Vec<&str> = session.lines().map(str::trim_end).collect();
+    let session = session.join("\n");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy.md");
     let text = std::fs::read_to_string(&page).unwrap();
     let (head, rest) = text
