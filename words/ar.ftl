@@ -184,9 +184,6 @@ ask-account = يرجى إدخال رقم حسابك، ثم الضغط على م�
 # Spoken if the caller may also speak the account number.
 ask-account-speech = يرجى نطق رقم حسابك، أو إدخاله ثم الضغط على مفتاح المربع.
 
-# Spoken.
-ask-pin = يرجى إدخال رقمك السري، ثم الضغط على مفتاح المربع.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [zero] يرجى إدخال رقمك السري المكون من { $digits } رقم.

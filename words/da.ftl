@@ -168,9 +168,6 @@ ask-account = Indtast dit kontonummer, og afslut med firkant.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Sig dit kontonummer, eller indtast det, og afslut med firkant.
 
-# Spoken.
-ask-pin = Indtast din pinkode, og afslut med firkant.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Indtast din pinkode på { $digits } ciffer.

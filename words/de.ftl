@@ -168,9 +168,6 @@ ask-account = Bitte geben Sie Ihre Kontonummer ein und drücken Sie die Rautetas
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Bitte sagen Sie Ihre Kontonummer, oder geben Sie sie ein und drücken Sie die Rautetaste.
 
-# Spoken.
-ask-pin = Bitte geben Sie Ihre PIN ein und drücken Sie die Rautetaste.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Bitte geben Sie Ihre PIN mit { $digits } Ziffer ein.

@@ -168,9 +168,6 @@ ask-account = Please enter your account number, followed by the pound key.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Please say your account number, or enter it, followed by the pound key.
 
-# Spoken.
-ask-pin = Please enter your PIN, followed by the pound key.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Please enter your PIN of { $digits } digit.

@@ -168,9 +168,6 @@ ask-account = Por favor, marque su número de cuenta, seguido de la tecla almoha
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Por favor, diga su número de cuenta, o márquelo seguido de la tecla almohadilla o numeral.
 
-# Spoken.
-ask-pin = Por favor, marque su PIN, seguido de la tecla almohadilla o numeral.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Por favor, marque su PIN de { $digits } dígito.

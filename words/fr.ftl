@@ -168,9 +168,6 @@ ask-account = Veuillez saisir votre numéro de compte, suivi de la touche dièse
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Veuillez dire votre numéro de compte, ou le saisir, suivi de la touche dièse.
 
-# Spoken.
-ask-pin = Veuillez saisir votre code PIN, suivi de la touche dièse.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Veuillez saisir votre code PIN à { $digits } chiffre.

@@ -168,9 +168,6 @@ ask-account = Inserisca il Suo numero di conto, seguito dal tasto cancelletto.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Pronunci il Suo numero di conto, oppure lo inserisca, seguito dal tasto cancelletto.
 
-# Spoken.
-ask-pin = Inserisca il Suo PIN, seguito dal tasto cancelletto.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Inserisca il Suo PIN di { $digits } cifra.

@@ -164,9 +164,6 @@ ask-account = 口座番号を入力し、最後にシャープを押してくだ
 # Spoken if the caller may also speak the account number.
 ask-account-speech = 口座番号をお話しいただくか、入力して最後にシャープを押してください。
 
-# Spoken.
-ask-pin = 暗証番号を入力し、最後にシャープを押してください。
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
    *[other] { $digits }桁の暗証番号を入力してください。

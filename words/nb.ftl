@@ -168,9 +168,6 @@ ask-account = Tast inn kontonummeret ditt, og avslutt med firkanttasten.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Si kontonummeret ditt, eller tast det inn og avslutt med firkanttasten.
 
-# Spoken.
-ask-pin = Tast inn PIN-koden din, og avslutt med firkanttasten.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Tast inn PIN-koden din på { $digits } siffer.

@@ -168,9 +168,6 @@ ask-account = Toets uw rekeningnummer in, gevolgd door een hekje.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Noem uw rekeningnummer, of toets het in, gevolgd door een hekje.
 
-# Spoken.
-ask-pin = Toets uw pincode in, gevolgd door een hekje.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Toets uw pincode van { $digits } cijfer in.

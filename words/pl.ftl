@@ -176,9 +176,6 @@ ask-account = Proszę wprowadzić numer konta i nacisnąć krzyżyk.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Proszę powiedzieć numer konta albo wprowadzić go i nacisnąć krzyżyk.
 
-# Spoken.
-ask-pin = Proszę wprowadzić PIN i nacisnąć krzyżyk.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Proszę wprowadzić PIN złożony z { $digits } cyfry.

@@ -168,9 +168,6 @@ ask-account = Por favor, digite o número da sua conta, seguido da tecla cardina
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Por favor, diga o número da sua conta, ou digite o número, seguido da tecla cardinal, ou jogo da velha.
 
-# Spoken.
-ask-pin = Por favor, digite o seu PIN, seguido da tecla cardinal, ou jogo da velha.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Por favor, digite o seu PIN de { $digits } dígito.

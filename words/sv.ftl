@@ -168,9 +168,6 @@ ask-account = Knappa in ditt kontonummer och avsluta med fyrkant.
 # Spoken if the caller may also speak the account number.
 ask-account-speech = Säg ditt kontonummer, eller knappa in det och avsluta med fyrkant.
 
-# Spoken.
-ask-pin = Knappa in din pinkod och avsluta med fyrkant.
-
 # Spoken. The PIN has a fixed number of digits, so no key ends it.
 ask-pin-digits = { $digits ->
     [one] Knappa in din pinkod med { $digits } siffra.

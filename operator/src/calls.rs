@@ -182,6 +182,11 @@ impl Calls {
         }
     }
 
+    /// Reads a public document.
+    pub(crate) async fn read(&self, url: Url) -> Result<Value, Refusal> {
+        self.send(Method::GET, url, None, &Body::None).await
+    }
+
     /// Posts a form to a URL. The form itself contains the authorization.
     pub(crate) async fn post(&self, url: Url, body: &Body) -> Result<Value, Refusal> {
         self.send(Method::POST, url, None, body).await

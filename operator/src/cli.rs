@@ -78,6 +78,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Init(crate::init::Args),
+    CheckConfig(crate::settings::Args),
     Deploy(DeployArgs),
     Connect(ConnectArgs),
     Doctor(DoctorArgs),
@@ -324,7 +326,7 @@ Examples:
     List,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("is not NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

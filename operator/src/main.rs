@@ -15,11 +15,13 @@ mod context;
 mod deliveries;
 mod deploy;
 mod doctor;
+mod init;
 mod logs;
 mod numbers;
 mod problem;
 mod report;
 mod secrets;
+mod settings;
 mod stack;
 mod table;
 mod trace;
@@ -61,6 +63,19 @@ async fn main() -> ExitCode {
         let read = async || open(&cli, Console::new(false)).await;
         return doctor::watch(read, args, pause).await.into();
     }
+    // These need no stack.
+    if let Command::CheckConfig(args) = &cli.command {
+        return match settings::run(args) {
+            Ok(checked) => console.show(&checked).into(),
+            Err(problem) => console.fail(&problem).into(),
+        };
+    }
+    if let Command::Init(args) = &cli.command {
+        return match begin(&cli, args, &console).await {
+            Ok(outcome) => console.show(&outcome).into(),
+            Err(problem) => console.fail(&problem).into(),
+        };
+    }
     match open(&cli, console).await {
         Ok(context) => match run(&context, cli.command).await {
             Ok(code) => code.into(),
@@ -68,6 +83,19 @@ async fn main() -> ExitCode {
         },
         Err(problem) => Console::new(cli.json).fail(&problem).into(),
     }
+}
+
+/// Starts `init`, which needs no stack.
+async fn begin(cli: &Cli, args: &init::Args, console: &Console) -> Result<init::Outcome, Problem> {
+    let calls = Calls::new(client()?, now());
+    init::run(cli, args, console, calls, &environment).await
+}
+
+/// The HTTP client of this program.
+fn client() -> Result<http::Client, Problem> {
+    let http = shared::platform::config::read(&environment, http::Settings::read);
+    let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
+    http::Client::new(http).map_err(Problem::Usage)
 }
 
 async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
@@ -109,17 +137,12 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
     })
 }
 
-fn client() -> Result<http::Client, Problem> {
-    let http = shared::platform::config::read(&environment, http::Settings::read);
-    let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
-    http::Client::new(http).map_err(Problem::Usage)
-}
-
 async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
     let console = &context.console;
     Ok(match command {
-        // It has no stack yet: `main` runs it.
-        Command::Deploy(_) => 0,
+        Command::CheckConfig(_) | Command::Init(_) | Command::Deploy(_) => {
+            return Err(Problem::Usage("this command is about no stack".to_owned()));
+        }
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }

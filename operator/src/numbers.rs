@@ -216,7 +216,7 @@ async fn ledger(context: &Context) -> Result<HashMap<String, String>, Problem> {
 
 /// The monthly price of a number. Twilio does not tell a number's type, but most countries have
 /// only one type of such numbers.
-fn price(prices: &Value, number: &E164) -> Option<f64> {
+pub(crate) fn price(prices: &Value, number: &E164) -> Option<f64> {
     let toll_free = ["800", "833", "844", "855", "866", "877", "888"];
     let is_toll_free = number
         .digits()

@@ -171,6 +171,15 @@ impl Stack {
             .map(str::to_owned)
     }
 
+    /// The names of all secrets in Secrets Manager.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let names = self
+            .values
+            .keys()
+            .filter(|name| name.ends_with("SecretName"));
+        names.filter_map(|name| self.get(name))
+    }
+
     /// True if Twilio calls a function of the stack. That function then verifies Twilio's
     /// signature.
     pub(crate) fn is_called_by_twilio(&self) -> bool {

@@ -43,7 +43,7 @@ use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
 use shared::platform::table::Table;
 use shared::platform::time::epoch;
-use shared::rules::phone::{COUNTRIES, Countries, E164};
+use shared::rules::phone::{Countries, E164, read_countries};
 use shared::rules::sms::Account;
 use shared::services::directory::Directory;
 use shared::vendors::twilio::messages::{Messages, Sender};
@@ -110,7 +110,7 @@ impl Function for App {
                 greeting: source.optional("GREETING"),
                 ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
                 call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
-                countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+                countries: read_countries(source, "ALLOWED_COUNTRIES"),
                 voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
                 missed_call_text: source
                     .choice("MISSED_CALL_TEXT", &[("off", false), ("on", true)]),
@@ -122,6 +122,7 @@ impl Function for App {
             },
         };
         let greeting = app.rules.greeting.as_deref().unwrap_or_default();
+        source.placeholders("GREETING", greeting, &["firstName"]);
         if greeting.chars().count() > 1_000 {
             source.problem("GREETING is longer than 1000 characters, which nobody listens to");
         }

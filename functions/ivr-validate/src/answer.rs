@@ -151,11 +151,11 @@ impl App {
                 (speaker.text(&words::ASK_ACCOUNT_SPEECH), None)
             }
             Step::Account => (speaker.text(&words::ASK_ACCOUNT), None),
-            Step::Pin if speaker.is_by_call => {
+            // Twilio takes the last digit as the end. A further key would answer the next question.
+            Step::Pin => {
                 let digits = [("digits", words::Value::count(length))];
                 (speaker.with(&words::ASK_PIN_DIGITS, &digits), Some(length))
             }
-            Step::Pin => (speaker.text(&words::ASK_PIN), Some(length)),
             Step::Menu => (self.rules.menu.offer(speaker), Some(1)),
         }
     }

@@ -162,7 +162,6 @@ impl Languages {
                 name: name.or(own),
             },
             tag,
-            is_by_call: self.is_by_call,
             is_plain: !self.is_by_call && self.fixed.is_none(),
         }
     }
@@ -183,8 +182,6 @@ pub(crate) struct Speaker {
     pub(crate) voice: Voice,
     /// The language of the voice.
     pub(crate) tag: &'static str,
-    /// True if other calls may have another language.
-    pub(crate) is_by_call: bool,
     /// True if no language was ever set. Then the answers stay as they were before there were
     /// languages: without markup.
     pub(crate) is_plain: bool,

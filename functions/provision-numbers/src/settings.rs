@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
-use shared::rules::phone::{COUNTRIES, Countries};
+use shared::rules::phone::{Countries, read_countries, unknown_country};
 use shared::vendors::twilio::number::Webhooks;
 
 /// Without overrides Twilio retries once, and only after a failed connection.
@@ -44,7 +44,7 @@ impl Settings {
             release_after_days: source
                 .optional("RELEASE_AFTER_DAYS")
                 .map(|_| source.number("RELEASE_AFTER_DAYS", 30, 0..=9_999)),
-            countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+            countries: read_countries(source, "ALLOWED_COUNTRIES"),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Settings {
 pub(crate) fn region(source: &mut Source<'_>, name: &str) -> String {
     let region = source.text(name, "US").trim().to_ascii_uppercase();
     if !is_region(&region) {
-        source.problem(format!("{name} is not an ISO 3166 country code such as US"));
+        source.problem(format!("{name}: {}", unknown_country(&region)));
     }
     region
 }

@@ -45,7 +45,7 @@ use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
 use shared::platform::table::{Item, Table};
-use shared::rules::phone::{COUNTRIES, Countries, E164};
+use shared::rules::phone::{Countries, E164, read_countries};
 use shared::rules::words::Words;
 use shared::services::directory::Directory;
 use shared::vendors::twilio::twiml::Response;
@@ -88,7 +88,7 @@ impl Function for App {
             public_url: webhook::public_url(source),
             words: Words::read(platform, source),
             rules: Rules {
-                countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+                countries: read_countries(source, "ALLOWED_COUNTRIES"),
                 limits: Limits::read(source),
             },
         }

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod aws_sender;
+mod check_config;
 mod cognito;
 mod connect;
 mod data;
 mod deliveries;
 mod deploy;
 mod doctor;
+mod init;
 mod logs;
 mod numbers;
 mod okta_telephony;

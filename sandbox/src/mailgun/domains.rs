@@ -43,8 +43,19 @@ impl Mailgun {
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
+        .route("/v4/domains", get(list))
         .route("/v4/domains/{name}", get(domain))
         .route("/v5/accounts/http_signing_key", get(signing_key))
+}
+
+/// `GET /v4/domains`: names and states, without DNS records.
+async fn list(Axum(settings): Axum<Shared>) -> Response {
+    let settings = lock(&settings);
+    let domains = settings.account.domains.iter();
+    let items: Vec<_> = domains
+        .map(|(name, domain)| json!({ "name": name, "state": domain.state, "type": "custom" }))
+        .collect();
+    Json(json!({ "total_count": items.len(), "items": items })).into_response()
 }
 
 async fn signing_key(Axum(settings): Axum<Shared>) -> Response {

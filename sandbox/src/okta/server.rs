@@ -6,13 +6,15 @@ use std::{
 };
 
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
     extract::OriginalUri,
     http::{Method, StatusCode},
     middleware,
     response::Response,
     routing::{get, post},
 };
+
+use serde_json::{Value, json};
 
 use super::{
     access,
@@ -56,10 +58,17 @@ fn router(state: &Shared) -> Router {
         ));
     Router::new()
         .route("/oauth2/v1/token", post(token::token))
+        .route("/.well-known/okta-organization", get(organization))
         .merge(users)
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(Arc::clone(state))
+}
+
+/// `GET /.well-known/okta-organization`: what an org says about itself to everybody
+/// (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/OrgSettingMetadata/>).
+async fn organization() -> Json<Value> {
+    Json(json!({ "id": "00o0000000000000000", "pipeline": "idx", "settings": {} }))
 }
 
 async fn unknown(

@@ -92,6 +92,26 @@ impl Source<'_> {
         Some(text)
     }
 
+    /// Notes each name in braces in a text that is none of `known`: people would get it as it is.
+    pub fn placeholders(&mut self, name: &str, text: &str, known: &[&str]) {
+        let is_name = |name: &&str| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' '))
+        };
+        let ends = text.split('{').skip(1);
+        let names = ends.filter_map(|rest| Some(rest.split_once('}')?.0));
+        for found in names.filter(is_name).filter(|found| !known.contains(found)) {
+            let known: Vec<String> = known.iter().map(|known| format!("{{{known}}}")).collect();
+            let instead = match known.as_slice() {
+                [] => "this text has none".to_owned(),
+                known => format!("it may have {}", known.join(", ")),
+            };
+            self.problem(format!(
+                "{name} has the unknown placeholder {{{found}}}; {instead}"
+            ));
+        }
+    }
+
     /// A whole number within bounds, or a default.
     pub fn number(&mut self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
         match self.optional(name).map(|text| text.trim().parse::<u64>()) {
@@ -190,6 +210,27 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_placeholders_are_named() {
+        let noted = |text: &str, known: &[&str]| {
+            let read = read(&|_| None, |source| source.placeholders("X", text, known));
+            read.map_or_else(|problems| problems.0, |()| Vec::new())
+        };
+        assert_eq!(noted("Hi {firstName}, {", &["firstName"]), [""; 0]);
+        assert_eq!(
+            noted(r#"{"a":"b"} {{}"#, &["b"]),
+            ["X has the unknown placeholder {}; it may have {b}"]
+        );
+        assert_eq!(
+            noted("Hi {name}", &["a", "b"]),
+            ["X has the unknown placeholder {name}; it may have {a}, {b}"]
+        );
+        assert_eq!(
+            noted("Hi {name}", &[]),
+            ["X has the unknown placeholder {name}; this text has none"]
+        );
+    }
 
     #[test]
     fn all_problems_are_listed_and_blank_counts_as_unset() {

@@ -97,6 +97,7 @@ impl Words {
     /// Takes the text of a setting, if set, in place of a message. `{name}` in it is a variable.
     pub fn fix(&mut self, source: &mut Source<'_>, setting: &str, message: &Message) {
         if let Some(text) = source.message(setting) {
+            source.placeholders(setting, &text, message.variables);
             Arc::make_mut(&mut self.fixed).insert(message.id, text);
         }
     }

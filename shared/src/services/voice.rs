@@ -40,7 +40,7 @@ impl Voice {
             source.problem(format!("VOICE_LANGUAGE is none of {}", known.join(", ")));
         }
         let our_number = senders.first().map(|(_, number)| number);
-        let countries: Option<Countries> = source.parsed("VOICE_COUNTRIES", phone::COUNTRIES);
+        let countries = phone::read_countries(source, "VOICE_COUNTRIES");
         let countries = countries.unwrap_or_else(|| phone::allowed_countries(source, our_number));
         if order.is_empty() {
             return None;

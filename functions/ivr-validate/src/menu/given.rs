@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::mem;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use words::Language;
 
 use super::{Action, ByLanguage, Entry, Menu, Sentence, Text};
@@ -12,6 +13,9 @@ const LABEL_LIMIT: usize = 100;
 /// The tag for all languages that have no text of their own.
 const OTHERS: &str = "*";
 const SHAPE: &str = r#"is not a JSON list such as [{"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount}."},{"digit":"9","label":"exit","exit":true}]"#;
+
+/// The members of an entry.
+const MEMBERS: [&str; 5] = ["digit", "label", "path", "say", "exit"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +38,23 @@ enum GivenText {
 
 /// The menu, or all that is wrong with it.
 pub(super) fn parse(text: &str, languages: &[Language]) -> Result<Menu, Vec<String>> {
-    let given: Vec<Given> = serde_json::from_str(text).map_err(|_| vec![SHAPE.to_owned()])?;
-    if given.is_empty() {
+    let listed: Value =
+        serde_json::from_str(text).map_err(|error| vec![format!("{SHAPE}: {error}")])?;
+    let Value::Array(listed) = listed else {
+        return Err(vec![SHAPE.to_owned()]);
+    };
+    if listed.is_empty() {
         return Err(vec!["is empty".to_owned()]);
     }
     let (mut digits, mut entries, mut problems) = (HashSet::new(), Vec::new(), Vec::new());
-    for given in given {
+    for (index, value) in listed.into_iter().enumerate() {
+        let given = match shaped(index, value) {
+            Ok(given) => given,
+            Err(whys) => {
+                problems.extend(whys);
+                continue;
+            }
+        };
         let digit = given.digit.clone();
         let is_digit = digit.len() == 1 && digit.bytes().all(|byte| byte.is_ascii_digit());
         if !is_digit || !digits.insert(digit.clone()) {
@@ -57,6 +72,63 @@ pub(super) fn parse(text: &str, languages: &[Language]) -> Result<Menu, Vec<Stri
     } else {
         Err(problems)
     }
+}
+
+/// An entry whose members have known names and the right types; or what is wrong, with the entry's
+/// key, or else its place in the list.
+fn shaped(index: usize, value: Value) -> Result<Given, Vec<String>> {
+    let place = value["digit"].as_str().map_or_else(
+        || format!("entry number {}", index + 1),
+        |digit| format!("entry {digit}"),
+    );
+    let Value::Object(members) = &value else {
+        return Err(vec![format!("{place}: is no JSON object")]);
+    };
+    let unknown = members
+        .keys()
+        .filter(|name| !MEMBERS.contains(&name.as_str()));
+    let known = MEMBERS.join(", ");
+    let mut problems: Vec<String> = unknown
+        .map(|name| format!("{place}: unknown member {name:?}; known are {known}"))
+        .collect();
+    for (name, is_right, wanted) in [
+        ("digit", value["digit"].is_string(), "a text, such as \"1\""),
+        (
+            "label",
+            is_text(&value["label"]),
+            "a text, or texts by language",
+        ),
+        (
+            "path",
+            value["path"].is_null() || value["path"].is_string(),
+            "a text",
+        ),
+        (
+            "say",
+            value["say"].is_null() || is_text(&value["say"]),
+            "a text, or texts by language",
+        ),
+        (
+            "exit",
+            members.get("exit").is_none_or(Value::is_boolean),
+            "true or false",
+        ),
+    ] {
+        if !is_right {
+            problems.push(format!("{place}: {name} must be {wanted}"));
+        }
+    }
+    if problems.is_empty() {
+        let given = serde_json::from_value(value);
+        given.map_err(|error| vec![format!("{place}: {error}")])
+    } else {
+        Err(problems)
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    let all_texts = |texts: &Map<String, Value>| texts.values().all(Value::is_string);
+    value.is_string() || value.as_object().is_some_and(all_texts)
 }
 
 fn entry(given: Given, languages: &[Language]) -> Result<Entry, Vec<String>> {
@@ -182,6 +254,24 @@ mod tests {
             );
         }
         assert_eq!(parse("[]", &[]).unwrap_err(), ["is empty"]);
+    }
+
+    #[test]
+    fn the_wrong_member_of_an_entry_is_named() {
+        let whys = |text: &str| parse(text, &[Language::ENGLISH]).unwrap_err();
+        let menu = r#"[{"digit":"1","label":"x","exit":true},{"digit":"2","label":"y","path":"/a","textt":"z"},{"digit":3,"say":[]}, 7]"#;
+        assert_eq!(
+            whys(menu),
+            [
+                r#"entry 2: unknown member "textt"; known are digit, label, path, say, exit"#,
+                r#"entry number 3: digit must be a text, such as "1""#,
+                "entry number 3: label must be a text, or texts by language",
+                "entry number 3: say must be a text, or texts by language",
+                "entry number 4: is no JSON object",
+            ]
+        );
+        assert!(whys(r#"[{"digit":"1" "label":"x"}]"#)[0].ends_with("at line 1 column 15"));
+        assert_eq!(whys("{}"), [SHAPE]);
     }
 
     #[test]

@@ -255,7 +255,12 @@ async fn in_another_language_and_voice() {
         call.heard[0],
         format!("{words} {}", text(&words::ASK_ACCOUNT))
     );
-    assert_eq!(call.heard[1], text(&words::ASK_PIN));
+    let six = [("digits", words::Value::count(6))];
+    assert_eq!(
+        call.heard[1],
+        words::ASK_PIN_DIGITS.text(danish, &six),
+        "six digits are the end, so no key is asked for"
+    );
     assert_eq!(call.heard.last(), Some(&text(&words::GOODBYE)));
     let spoken = r#"<Say language="da-DK" voice="Polly.Naja">"#;
     assert!(

@@ -273,7 +273,8 @@ async fn one_language_for_everybody() {
             let first = text(language, &words::WELCOME);
             let first = format!("{first} {}", text(language, &words::ASK_ACCOUNT));
             assert_eq!((call.heard.len(), &call.heard[0]), (5, &first));
-            assert_eq!(call.heard[1], text(language, &words::ASK_PIN));
+            let four = [("digits", words::Value::count(4))];
+            assert_eq!(call.heard[1], words::ASK_PIN_DIGITS.text(language, &four));
             let say = format!(r#"<Say language="{tag}">"#);
             assert!(call.documents.iter().all(|one| one.contains(&say)));
         }

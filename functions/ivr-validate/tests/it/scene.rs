@@ -32,7 +32,7 @@ pub(crate) const NOBODYS: &str = "9999999999";
 
 pub(crate) const WELCOME: &str =
     "Welcome. Please enter your account number, followed by the pound key.";
-pub(crate) const ASK_PIN: &str = "Please enter your PIN, followed by the pound key.";
+pub(crate) const ASK_PIN: &str = "Please enter your PIN of 4 digits.";
 pub(crate) const GREETED: &str =
     "Welcome Annabeth. Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
 pub(crate) const OFFER: &str =
@@ -43,8 +43,7 @@ pub(crate) const REFUSED: &str = "We are sorry, this account number and PIN coul
 pub(crate) const REFUSED_ONCE: &str = "We are sorry, this account number and PIN could not be accepted. Please enter your account number, followed by the pound key.";
 pub(crate) const AGAIN_ACCOUNT: &str =
     "We did not get that. Please enter your account number, followed by the pound key.";
-pub(crate) const AGAIN_PIN: &str =
-    "We did not get that. Please enter your PIN, followed by the pound key.";
+pub(crate) const AGAIN_PIN: &str = "We did not get that. Please enter your PIN of 4 digits.";
 pub(crate) const GOODBYE: &str = "Goodbye.";
 pub(crate) const APOLOGY: &str =
     "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";

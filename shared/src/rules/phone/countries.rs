@@ -19,8 +19,7 @@ impl FromStr for Countries {
             .map(|entry| entry.trim().to_ascii_uppercase())
             .filter(|entry| !entry.is_empty());
         let countries: Vec<String> = entries.collect();
-        let known = |region: &String| ranges::REGIONS.iter().any(|(_, listed)| listed == region);
-        if !countries.is_empty() && countries.iter().all(known) {
+        if !countries.is_empty() && countries.iter().all(|region| is_known(region)) {
             Ok(Self(countries))
         } else {
             Err(NotE164)
@@ -51,8 +50,39 @@ impl Countries {
     }
 }
 
-/// The required form of `ALLOWED_COUNTRIES`.
-pub const COUNTRIES: &str = "a comma list of ISO 3166 country codes such as DK,US";
+/// Reads a comma list of countries, if it is set. Each code that no country has is named in
+/// `source`.
+pub fn read_countries(source: &mut Source<'_>, name: &str) -> Option<Countries> {
+    let codes: Vec<String> = source
+        .list(name)
+        .iter()
+        .map(|code| code.to_ascii_uppercase())
+        .collect();
+    let unknown: Vec<&String> = codes.iter().filter(|code| !is_known(code)).collect();
+    for code in &unknown {
+        source.problem(format!("{name}: {}", unknown_country(code)));
+    }
+    if unknown.is_empty() && codes.is_empty() && source.optional(name).is_some() {
+        source.problem(format!("{name} names no country, such as DK,US"));
+    }
+    (unknown.is_empty() && !codes.is_empty()).then_some(Countries(codes))
+}
+
+/// Why this text is no country code, and which code was probably meant.
+pub fn unknown_country(code: &str) -> String {
+    let meant = match code {
+        "UK" => "; the United Kingdom is GB",
+        "EL" => "; Greece is GR",
+        "EN" => "; English is a language, the United Kingdom is GB",
+        "EU" => "; name the countries one by one",
+        _ => "",
+    };
+    format!("{code} is not an ISO 3166 country code such as DK{meant}")
+}
+
+fn is_known(code: &str) -> bool {
+    ranges::REGIONS.iter().any(|(_, listed)| *listed == code)
+}
 
 /// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION`
 /// (`US`).
@@ -62,13 +92,14 @@ pub fn allowed_countries(source: &mut Source<'_>, sender: Option<&E164>) -> Coun
         .trim()
         .to_ascii_uppercase();
     if default_region.parse::<Countries>().is_err() || default_region.len() != 2 {
-        source.problem("DEFAULT_REGION is not an ISO 3166 country code such as US");
+        source.problem(format!(
+            "DEFAULT_REGION: {}",
+            unknown_country(&default_region)
+        ));
     }
-    source
-        .parsed("ALLOWED_COUNTRIES", COUNTRIES)
-        .unwrap_or_else(|| {
-            Countries::only(sender.and_then(E164::region).unwrap_or(&default_region))
-        })
+    read_countries(source, "ALLOWED_COUNTRIES").unwrap_or_else(|| {
+        Countries::only(sender.and_then(E164::region).unwrap_or(&default_region))
+    })
 }
 
 #[cfg(test)]
@@ -77,6 +108,25 @@ mod tests {
 
     fn number(text: &str) -> E164 {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_unknown_country_is_named_and_uk_means_gb() {
+        let problems = |text: &'static str| {
+            let lookup = move |name: &str| (name == "X").then(|| text.to_owned());
+            let found =
+                crate::platform::config::read(&lookup, |source| read_countries(source, "X"));
+            found.map_err(|problems| problems.0)
+        };
+        let named = |code| format!("X: {}", unknown_country(code));
+        assert_eq!(problems("DK, uk,XX"), Err(vec![named("UK"), named("XX")]));
+        assert!(named("UK").ends_with("; the United Kingdom is GB"));
+        assert_eq!(
+            problems(" , "),
+            Err(vec!["X names no country, such as DK,US".to_owned()])
+        );
+        assert_eq!(problems("dk,US"), Ok("DK,US".parse().ok()));
+        assert_eq!(problems(""), Ok(None));
     }
 
     #[test]

@@ -10,5 +10,5 @@ mod plan;
 mod possible;
 mod ranges;
 
-pub use countries::{COUNTRIES, Countries, allowed_countries};
+pub use countries::{Countries, allowed_countries, read_countries, unknown_country};
 pub use e164::{E164, NotE164};
