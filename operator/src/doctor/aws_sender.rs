@@ -19,7 +19,7 @@ const DRY_RUN: &str = "aws.dry_run";
 const FICTIONAL: &str = "+12025550123";
 /// What else to try if AWS rejects the number that was chosen here.
 const WITH_A_PHONE: &str =
-    "run `operator doctor --phone NUMBER` with a phone of a user's country. Nothing is sent to it";
+    "run `operator doctor` with --phone and a phone of a user's country. Nothing is sent to it";
 
 /// What AWS's words are about. Words that are not listed are about the route as a whole.
 #[derive(Clone, Copy)]

@@ -372,7 +372,12 @@ async fn registration(context: &Context, examination: &mut Examination, account:
             Ok(found) if found.iter().any(|(_, status)| status == "VERIFIED") => {
                 let verified = found.iter().filter(|(_, status)| status == "VERIFIED");
                 let services: Vec<&str> = verified.map(|(sid, _)| sid.as_str()).collect();
-                if let Some(number) = number {
+                // A number of another account is a finding of its own.
+                let numbers = account.numbers().await.unwrap_or_default();
+                let is_held = |number: &&str| {
+                    numbers.iter().any(|held| held["phone_number"] == **number)
+                };
+                if let Some(number) = number.filter(is_held) {
                     campaign_member(examination, &messaging, number, &services, why).await;
                 }
             }

@@ -63,9 +63,9 @@ async fn a_key_that_receipts_need_is_asked_for() {
     let connected = scene.run(&["connect", "clickatell"]).await;
     assert!(
         connected.code == 1
-            && connected.out.contains(
-                "operator --stack switchboard secrets set clickatell --generate callback_token"
-            ),
+            && connected
+                .out
+                .contains("operator secrets set clickatell --generate callback_token"),
         "{connected:?}"
     );
     let found = findings(&scene).await;

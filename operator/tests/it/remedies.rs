@@ -211,7 +211,7 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
     twilio.set_geo("DK", false, true);
     let place = "Messaging, Settings, Geo permissions";
     by_hand(&scene, "twilio.geo.texts", place, async || {
-        twilio.set_geo("DK", true, true)
+        twilio.set_geo("DK", true, true);
     })
     .await;
     twilio.remove_sender(MESSAGING_SERVICE, NUMBER);
@@ -258,7 +258,7 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
     aws.set_time_to_live(false).await;
     let command = "aws dynamodb update-time-to-live --table-name";
     by_hand(&scene, "table.ttl", command, async || {
-        aws.set_time_to_live(true).await
+        aws.set_time_to_live(true).await;
     })
     .await;
     let body = json!({ "status": "active", "type": "Full" }).to_string();
