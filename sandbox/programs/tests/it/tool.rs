@@ -74,6 +74,13 @@ async fn a_person_texts_calls_and_reads_along() {
     );
     program.wait("ivr-validate … POST /voice/pin … 200");
 
+    let options = ["--answer", "--say", "Please call me"];
+    let call = program.command(&[&["call", PHONE, COMPANY_NUMBER], &options[..]].concat());
+    assert!(
+        call.contains(&format!("{EMPLOYEE_MOBILE}: completed")),
+        "{call}"
+    );
+
     // A text that a command's answer sends by TwiML.
     let printed = program.lines();
     let pasted = printed
