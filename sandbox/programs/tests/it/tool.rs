@@ -107,6 +107,11 @@ async fn a_person_texts_calls_and_reads_along() {
     assert_eq!(answer.status(), 200);
     program.wait(&format!("text to {PHONE} by TwiML: … From noon on."));
 
+    // Functions open connections to each other. That is no request.
+    let lines = program.lines();
+    let is_opening = |line: &String| line.contains("HEAD") || line.contains("warm_up");
+    assert!(!lines.iter().any(is_opening), "{lines:#?}");
+
     let refused = output(&[
         "serve",
         "text",
