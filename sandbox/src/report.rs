@@ -21,6 +21,9 @@ use crate::{
 /// Maximum time that a log line comes after the answer. A request to a function that does not run
 /// has no line.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// The outcome of a `HEAD`, with which a function opens a connection before it needs it. It is not
+/// reported.
+const OPENING: &str = "warm_up";
 /// The server for events without a request.
 const INVOKE_API: &str = "Invoke API";
 
@@ -134,6 +137,9 @@ impl Desk {
     }
 
     fn asked(&mut self, id: u64, server: &str, exchange: &Exchange) {
+        if exchange.method == "HEAD" {
+            return;
+        }
         let path = exchange.target.split('?').next().unwrap_or_default();
         let (function, what) = if server == INVOKE_API {
             let name = path
@@ -200,7 +206,7 @@ impl Desk {
                 open.request.outcome = outcome;
             }
             self.end(id);
-        } else if told {
+        } else if told && outcome.as_deref() != Some(OPENING) {
             // The run of a schedule, or a line long after its answer.
             let took = line["duration_ms"].as_f64().unwrap_or_default() / 1_000.0;
             let took = Duration::try_from_secs_f64(took).unwrap_or_default();

@@ -441,6 +441,22 @@ async fn an_action_follows_the_stack_and_waits_until_it_is_built() {
     );
 }
 
+/// `cargo sandbox` prints it, so that `connect auth0` can be tried without an account.
+#[tokio::test]
+async fn the_sandboxs_management_token_is_enough_for_auth0() {
+    let scene = Scene::new().await;
+    scene.sandbox.auth0.set_scope("read:users update:users");
+    let own = [("AUTH0_MANAGEMENT_TOKEN", auth0::MANAGEMENT_TOKEN)];
+    let connect = ["--stack", STACK_NAME, "connect", "auth0"];
+    let output = scene.run_with(&connect, &own, "").await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(scene.sandbox.auth0.actions()[0].is_deployed());
+    assert_eq!(
+        scene.run_with(&connect, &own, "").await.out,
+        "auth0: nothing to change\n"
+    );
+}
+
 #[tokio::test]
 async fn another_phone_provider_is_replaced_only_when_told_to() {
     let scene = Scene::new().await;

@@ -18,6 +18,8 @@ use sandbox::{
 };
 use serde_json::json;
 
+use crate::demo;
+
 const FUNCTION: &str = "ivr-validate";
 /// Number of samples of each kind at each path.
 const SAMPLES: usize = 200;
@@ -81,7 +83,9 @@ struct Sample {
 
 /// Measures and prints. The error says that reasons can be told apart.
 pub(crate) async fn run() -> Result<(), String> {
-    let binaries = binaries::build(&Template::read()?).await?;
+    let template = Template::read()?;
+    println!("{}", demo::building(template.functions.len()));
+    let binaries = binaries::build(&template).await?;
     let binary = binaries
         .get(FUNCTION)
         .ok_or("template.yaml has no ivr-validate")?;

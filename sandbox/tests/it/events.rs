@@ -570,9 +570,12 @@ async fn recorded_events_work_in_any_order_and_again() {
     sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
     sandbox.load(&accounts::seed().unwrap()).await;
     let mut running = vec![];
-    for name in [SEND, RECEIVE, FORWARD, FLOW, API] {
+    for name in [SEND, RECEIVE, FORWARD, FLOW] {
         running.push(sandbox.run_recorded(name, binary(name).await, &[]).await);
     }
+    // The protected API behind its URL, as api-call asks it.
+    let _api = sandbox.run(API, binary(API).await).await;
+    running.push(sandbox.run_recorded(API, binary(API).await, &[]).await);
     let answered = async |function: &str, file: &str| {
         let answer = invoked(&sandbox, function, &read(file)).await;
         assert_eq!(answer["statusCode"], 200, "{file}: {answer}");
@@ -583,7 +586,7 @@ async fn recorded_events_work_in_any_order_and_again() {
     answered(SEND, "send-verification-sms.json").await;
     let other = answered(RECEIVE, "receive-confirmation-sms-wrong-word.json").await;
     let again = answered(RECEIVE, "receive-confirmation-sms-wrong-word.json").await;
-    assert!(other.contains("Prøv igen."), "{other}");
+    assert!(other.contains("Try again."), "{other}");
     assert_eq!(other, again, "another text with the same words");
     // The tenant does not know this person, so the answer is about that. But there is one.
     let yes = answered(RECEIVE, "receive-confirmation-sms.json").await;

@@ -72,11 +72,12 @@ impl Call {
             if call["state"] == "ended" {
                 return Ok(call);
             }
-            // One deed for each wait. A wait ends with another step.
-            if acted != Some(printed)
+            // One deed for each wait. It ends with another step, or another wait.
+            let wait = (printed, call["waiting"]["for"].clone());
+            if acted.as_ref() != Some(&wait)
                 && let Some((deed, body)) = self.deed(&call, &mut keys)
             {
-                acted = Some(printed);
+                acted = Some(wait);
                 // The call may end meanwhile. The next look tells.
                 let _ = page.post(&format!("/api/calls/{id}/{deed}"), body).await;
             }

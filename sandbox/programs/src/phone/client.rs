@@ -5,6 +5,8 @@ use std::time::Duration;
 use sandbox::wire;
 use serde_json::Value;
 
+use crate::serve::on_one_line;
+
 /// The page of a running sandbox.
 pub(super) struct Client {
     port: u16,
@@ -75,6 +77,6 @@ pub(super) fn print_text(text: &Value) {
         field("to"),
         field("from"),
         field("provider"),
-        field("text")
+        on_one_line(field("text"))
     );
 }

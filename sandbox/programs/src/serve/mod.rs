@@ -31,6 +31,7 @@ use crate::{PageOptions, browser, demo, port::Port};
 use relay::Relays;
 use settings::Sources;
 use terminal::Log;
+pub(crate) use terminal::on_one_line;
 
 /// A country of each language, so that every language can be tried.
 const COUNTRIES: &str = "AE,AT,BE,BR,CA,CH,CO,DE,DK,ES,FR,GB,IT,JP,MX,NL,NO,PL,PT,SE,US";

@@ -62,9 +62,14 @@ fn readable(request: &Request) -> String {
     )
 }
 
+/// A text whose line breaks are signs.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.replace('\n', "↵")
+}
+
 fn print_texts(request: &Request) {
     for (to, body) in &request.texts {
-        println!("text to {to} by TwiML: {body}");
+        println!("text to {to} by TwiML: {}", on_one_line(body));
     }
 }
 
@@ -107,7 +112,7 @@ pub(super) async fn watch(sandbox: &Sandbox) {
         for (provider, texts) in &texts {
             let seen = seen.entry(*provider).or_insert(0);
             for (to, text) in &texts[*seen..] {
-                println!("text to {to} through {provider}: {text}");
+                println!("text to {to} through {provider}: {}", on_one_line(text));
             }
             *seen = texts.len();
         }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     process::{Child, Command, Output, Stdio},
     sync::{
         Arc, Condvar, Mutex,
@@ -33,11 +34,18 @@ pub(crate) fn output(arguments: &[&str]) -> Output {
     sandbox(arguments).output().unwrap()
 }
 
-/// Ports that no other test of this process has.
+/// Ports that no other test of this process has, and no other program.
 pub(crate) fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() % 10).unwrap();
-    9_000 + process * 500 + NEXT.fetch_add(1, Ordering::Relaxed) * 50
+    let process = u16::try_from(std::process::id() % 5).unwrap();
+    for _ in 0..20 {
+        let first = 9_000 + process * 1_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 50;
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if (first..first + 45).all(is_free) {
+            return first;
+        }
+    }
+    panic!("no free ports");
 }
 
 impl Program {

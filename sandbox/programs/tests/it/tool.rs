@@ -74,6 +74,13 @@ async fn a_person_texts_calls_and_reads_along() {
     );
     program.wait("ivr-validate … POST /voice/pin … 200");
 
+    let options = ["--answer", "--say", "Please call me"];
+    let call = program.command(&[&["call", PHONE, COMPANY_NUMBER], &options[..]].concat());
+    assert!(
+        call.contains(&format!("{EMPLOYEE_MOBILE}: completed")),
+        "{call}"
+    );
+
     // A text that a command's answer sends by TwiML.
     let printed = program.lines();
     let pasted = printed
@@ -99,6 +106,11 @@ async fn a_person_texts_calls_and_reads_along() {
         .unwrap();
     assert_eq!(answer.status(), 200);
     program.wait(&format!("text to {PHONE} by TwiML: … From noon on."));
+
+    // Functions open connections to each other. That is no request.
+    let lines = program.lines();
+    let is_opening = |line: &String| line.contains("HEAD") || line.contains("warm_up");
+    assert!(!lines.iter().any(is_opening), "{lines:#?}");
 
     let refused = output(&[
         "serve",
