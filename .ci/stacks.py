@@ -135,6 +135,8 @@ class Stack:
         for name, value in self.values.items():
             if name in parameters and not re.fullmatch(parameters[name].get("AllowedPattern", "(?s:.*)"), value):
                 yield f"{name} does not match: {value!r}"
+            if name in parameters and len(value) > int(parameters[name].get("MaxLength", len(value))):
+                yield f"{name} is too long: {value!r}"
         for rule in self.template["Rules"].values():
             if "RuleCondition" not in rule or self.holds(rule["RuleCondition"]):
                 yield from (entry["AssertDescription"] for entry in rule["Assertions"] if not self.holds(entry["Assert"]))

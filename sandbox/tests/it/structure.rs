@@ -483,7 +483,7 @@ fn seeded_mistakes_in_variables_are_found() {
         )
     };
     let (mailgun, nobody) = (
-        "          MAILGUN_SECRET: !Ref MailgunSecret\n",
+        "          MAILGUN_SECRET: !Sub ${AWS::StackName}/mailgun\n",
         "          NOBODY_READS_THIS: one\n",
     );
     let missing =
