@@ -14,6 +14,7 @@ mod canary;
 mod circles;
 mod cold;
 mod docs;
+mod emulator;
 mod events;
 mod failover;
 mod fallback;
@@ -24,6 +25,7 @@ mod receipts;
 mod security;
 mod settings;
 mod structure;
+mod upgrades;
 mod wire;
 mod words;
 
