@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 const RECORD: &str = "RECORD_ITEMS";
 /// A time in an item is at most this far away, in seconds.
 const NEAR: i64 = 400 * 24 * 3600;
-/// Limits count in spans of so many seconds.
-const SPAN: i64 = 300;
+/// A time is in seconds, or the number of a span of so many: those of limits of a minute, an hour, a
+/// day.
+const SPANS: [i64; 4] = [1, 5, 300, 7200];
 /// A word with so many letters is an id.
 const LONG: usize = 20;
 
@@ -191,14 +192,17 @@ impl Moment {
         json!({ kind: translated })
     }
 
-    /// A time moves: one in seconds, or the number of a span of a limit. Other numbers stay.
+    /// A time moves. Other numbers stay.
     fn number(&self, text: &str) -> String {
         let Ok(number) = text.parse::<i64>() else {
             return text.to_owned();
         };
-        let span = [1, SPAN]
-            .into_iter()
-            .find(|span| (number.saturating_mul(*span) - self.recorded_at).abs() < NEAR);
+        let is_near = |seconds: i64| (seconds - self.recorded_at).abs() < NEAR;
+        if is_near(number / 1000) {
+            return (number + (self.now - self.recorded_at) * 1000).to_string();
+        }
+        let mut spans = SPANS.into_iter();
+        let span = spans.find(|span| is_near(number.saturating_mul(*span)));
         span.map_or(text.to_owned(), |span| {
             (number + self.now / span - self.recorded_at / span).to_string()
         })
