@@ -3,11 +3,12 @@
 
     .ci/released.py ARCHITECTURE FILE      writes it
     .ci/released.py --check                is it template.yaml but for that, for both architectures?
-    .ci/released.py --notes TAG            what CHANGELOG.md says of the version that is tagged, if it is this one
+    .ci/released.py --notes [TAG]          what CHANGELOG.md says of this version, if the tag is its own and its items are recorded
 
 Comments stay, so it is made of the text. What became of it is read again and compared, part by part.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -19,6 +20,7 @@ from samcli.yamlhelper import yaml_parse
 from functions import ROOT, said
 
 ARCHITECTURES = ("arm64", "x86_64")
+SHORT_LIVED = {"call"}  # items that are gone before a deployment ends: a call in the phone menu
 METADATA = "AWS::ServerlessRepo::Application"
 
 
@@ -94,6 +96,14 @@ def notes(tag):
     return found[1].strip()
 
 
+def unrecorded():
+    """The kinds of items that the functions have, and that no flow of this version has recorded for the tests of upgrades."""
+    folder = ROOT / "sandbox/tests/it/upgrades" / version().rpartition(".")[0]
+    recorded = {item["pk"]["S"].split("#")[0] for file in folder.glob("*.json") for item in json.loads(file.read_text(encoding="utf-8"))["items"]}
+    tables = [function.get(table, {}) for function in said().values() for table in ("items", "common-items")]
+    return {prefix.split("#")[0] for table in tables for prefix in table} - recorded - SHORT_LIVED
+
+
 def main(arguments):
     match arguments:
         case ["--check"]:
@@ -102,8 +112,10 @@ def main(arguments):
             if not notes(f"v{version()}"):
                 sys.exit(f"CHANGELOG.md says nothing of {version()}")
             print(f"the released templates have the zips of {len(said())} functions, and else what template.yaml has")
-        case ["--notes", tag]:
-            print(notes(tag))
+        case ["--notes", *tag] if len(tag) < 2:
+            if missing := unrecorded():
+                sys.exit(f"no recorded items of {', '.join(sorted(missing))}: docs/release.md says how to record them")
+            print(notes(*(tag or [f"v{version()}"])))
         case [architecture, file] if architecture in ARCHITECTURES:
             pathlib.Path(file).write_text(make(architecture), encoding="utf-8")
         case _:

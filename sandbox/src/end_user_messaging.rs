@@ -26,7 +26,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    SECRET_ACCESS_KEY,
+    SECRET_ACCESS_KEY, asked,
     calls::Called,
     providers::Simulator,
     random,
@@ -224,11 +224,16 @@ async fn answer(
     if principal.is_some() && !signature::is_signed(&authorization, text, &body) {
         return complain("InvalidSignatureException", "", "", "a wrong signature");
     }
-    if let Some((function, rights)) = principal
-        && !rights.may_call(&format!("sms-voice:{operation}"))
-    {
-        let what = format!("the role of {function} does not allow {operation}");
-        return complain("AccessDeniedException", "", "", &what);
+    if let Some((function, rights)) = principal {
+        let action = format!("sms-voice:{operation}");
+        let allowed = rights.may_call(&action);
+        let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let about = json!({ "identity": asked["OriginationIdentity"] });
+        asked::write(function, &action, allowed, about);
+        if !allowed {
+            let what = format!("the role of {function} does not allow {operation}");
+            return complain("AccessDeniedException", "", "", &what);
+        }
     }
     let is_call = target == "PinpointSMSVoiceV2.SendVoiceMessage";
     if !is_call && target != "PinpointSMSVoiceV2.SendTextMessage" {

@@ -13,6 +13,7 @@
 //! both sides.
 
 pub mod accounts;
+mod asked;
 pub mod auth0;
 pub mod aws;
 pub mod binaries;

@@ -140,7 +140,7 @@ impl Items {
 /// The actions that an operation needs, each with the partition key of its item. A transaction
 /// needs the actions of its parts
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
-fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a str>)> {
+pub(crate) fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a str>)> {
     let one = |action: &str, request: &'a Value| {
         let key = [&request["Key"], &request["Item"]]
             .into_iter()

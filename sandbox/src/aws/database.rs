@@ -21,6 +21,7 @@ pub(super) fn call(database: &Database, operation: &str, request: Value) -> Resu
         "UpdateTimeToLive" => run(request, |request| database.update_time_to_live(request)),
         "Scan" => run(request, |request| database.scan(request)),
         "PutItem" => run(request, |request| database.put_item(request)),
+        "DeleteItem" => run(request, |request| database.delete_item(request)),
         "UpdateItem" => run(request, |request| database.update_item(request)),
         other => Err(format!("{other} is not used")),
     }

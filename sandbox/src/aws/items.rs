@@ -48,6 +48,12 @@ impl Aws {
         self.call("PutItem", json!({ "Item": item })).await;
     }
 
+    /// Deletes an item.
+    pub async fn delete(&self, pk: &str, sk: &str) {
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        self.call("DeleteItem", json!({ "Key": key })).await;
+    }
+
     /// Changes `expires_at` (epoch seconds) of an existing item. A test uses this to let time pass.
     pub async fn update_expiry(&self, pk: &str, sk: &str, epoch: u64) {
         self.set_number(pk, sk, "expires_at", epoch).await;

@@ -1,6 +1,6 @@
 //! The API of KMS, for symmetric keys.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Extension, extract::State, http::HeaderMap};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,7 +13,7 @@ use super::{
     json::{Answer, Refusal, Service, parse},
     keys::{self, Context, Keys},
 };
-use crate::{rights::Principals, wire::Complaints};
+use crate::{asked, rights::Principals, wire::Complaints};
 
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
 #[derive(Deserialize)]
@@ -70,14 +70,16 @@ pub(super) async fn kms(
     body: Bytes,
 ) -> Answer {
     let operation = SERVICE.operation(&headers);
-    let named = serde_json::from_slice::<BTreeMap<String, Value>>(&body)
-        .ok()
-        .and_then(|request| Some(request.get("KeyId")?.as_str()?.to_owned()));
+    let request = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let named = request["KeyId"].as_str();
     let excess = principals.of(&headers).and_then(|(function, rights)| {
-        let named = named.as_deref().unwrap_or("any key");
+        let named = named.unwrap_or("any key");
         let arn = keys.arn(named).unwrap_or_else(|_| named.to_owned());
         let action = format!("kms:{operation}");
-        (!rights.may_use(&action, &arn)).then(|| denied(function, &format!("{action} on {arn}")))
+        let allowed = rights.may_use(&action, &arn);
+        let about = json!({ "key": arn, "context": request["EncryptionContext"] });
+        asked::write(function, &action, allowed, about);
+        (!allowed).then(|| denied(function, &format!("{action} on {arn}")))
     });
     let answer = SERVICE.check(&headers, excess, &complaints);
     let answer = answer.and_then(|()| match operation {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::denied::denied;
 use crate::{
     contention::Contention,
-    rights::Principals,
+    rights::{Principals, needed},
     wire::{BODY_LIMIT, Complaints},
 };
 
@@ -55,14 +55,23 @@ pub(super) async fn forward(
         let json_1_0 = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
         (StatusCode::BAD_REQUEST, json_1_0, error.to_string()).into_response()
     };
-    if let Some((function, rights)) = principals.of(&head.headers)
-        && let Some(excess) = rights.excess(operation, &asked)
-    {
-        complaints.add(format!(
-            "DynamoDB: the role of {function} in template.yaml does not allow {excess}"
-        ));
-        let kind = "com.amazon.coral.service#AccessDeniedException";
-        return refused(json!({ "__type": kind, "Message": denied(function, &excess) }));
+    if let Some((function, rights)) = principals.of(&head.headers) {
+        let excess = rights.excess(operation, &asked);
+        let parts = needed(operation, &asked);
+        // Of a transaction that is refused, some parts may be allowed.
+        if excess.is_none() || parts.len() == 1 {
+            for (action, item) in parts {
+                let about = json!({ "item": item });
+                crate::asked::write(function, &action, excess.is_none(), about);
+            }
+        }
+        if let Some(excess) = excess {
+            complaints.add(format!(
+                "DynamoDB: the role of {function} in template.yaml does not allow {excess}"
+            ));
+            let kind = "com.amazon.coral.service#AccessDeniedException";
+            return refused(json!({ "__type": kind, "Message": denied(function, &excess) }));
+        }
     }
     let admitted = match contention.admit(operation, &asked) {
         Ok(admitted) => admitted,

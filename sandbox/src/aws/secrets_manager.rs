@@ -13,7 +13,7 @@ use super::{
     secret::{CURRENT, Secret, Secrets, Version},
 };
 use crate::{
-    random,
+    asked, random,
     rights::Principals,
     wire::{Complaints, lock},
 };
@@ -73,6 +73,13 @@ pub(super) async fn secrets_manager(
         let asked: GetSecretValue = parse(&body).ok()?;
         let secret = name(&asked.secret_id);
         let allowed = operation == "GetSecretValue" && rights.may_read(secret);
+        let about = json!({ "secret": secret });
+        asked::write(
+            function,
+            &format!("secretsmanager:{operation}"),
+            allowed,
+            about,
+        );
         (!allowed).then(|| denied(function, &format!("secretsmanager:{operation} on {secret}")))
     });
     let answer = SERVICE.check(&headers, excess, &complaints);

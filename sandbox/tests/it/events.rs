@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{API, CALL, DELIVERY, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
 
-fn read(name: &str) -> Value {
+pub(crate) fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
 }
 
@@ -32,7 +32,7 @@ async fn the_files_are_what_record_writes() {
 
 /// The files in `events/` that are requests, by function. What follows the function's name in that of
 /// the file says what is special about the request.
-fn requests(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn requests(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
     let mut requests = BTreeMap::<_, Vec<_>>::new();
     for entry in fs::read_dir(root().join("events")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
@@ -49,15 +49,28 @@ fn requests(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
     requests
 }
 
-/// Of every function, also of one that has no scene below.
-#[tokio::test]
-async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered() {
+/// A sandbox with everybody whom the requests are about.
+pub(crate) async fn inhabited() -> Sandbox {
     let sandbox = Sandbox::start().await;
     sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
     sandbox.load(&accounts::seed().unwrap()).await;
     sandbox
         .auth0
         .sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
+    sandbox
+}
+
+/// True for a request that is refused.
+pub(crate) fn is_forged(file: &str) -> bool {
+    ["forged", "tampered"]
+        .iter()
+        .any(|word| file.contains(word))
+}
+
+/// Of every function, also of one that has no scene below.
+#[tokio::test]
+async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered() {
+    let sandbox = inhabited().await;
     let mut running = BTreeMap::new();
     for function in &sandbox.template().functions {
         let lambda = run(&sandbox, &function.name).await;
@@ -70,11 +83,6 @@ async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered()
     let requests = requests
         .iter()
         .flat_map(|(function, files)| files.iter().map(move |file| (function, file)));
-    let is_forged = |file: &&String| {
-        ["forged", "tampered"]
-            .iter()
-            .any(|word| file.contains(word))
-    };
     let (forged, genuine): (Vec<_>, Vec<_>) = requests.partition(|(_, file)| is_forged(file));
 
     let before = sandbox.aws.items().await;
@@ -98,7 +106,7 @@ async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered()
 }
 
 /// From what a container sees to this sandbox.
-fn moved(text: &str, sandbox: &Sandbox) -> String {
+pub(crate) fn moved(text: &str, sandbox: &Sandbox) -> String {
     let base = Ports::USUAL.base;
     let mut servers = vec![
         (10, sandbox.twilio.server()),
@@ -137,7 +145,7 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
 }
 
 /// With the variables as `sam local` sets them: the template's, those of `env.json` in their place.
-async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
+pub(crate) async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
     let environment = read("env.json");
     let function = sandbox.template().function(name).unwrap();
     let given: BTreeMap<&str, String> = environment[&function.logical_id]
@@ -170,8 +178,8 @@ async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
         .await
 }
 
-/// Status and body.
-async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String) {
+/// A recorded request as this sandbox would send it: to its servers, with valid tokens.
+pub(crate) fn request(sandbox: &Sandbox, event: &str) -> Value {
     let mut event = read(event);
     if event["isBase64Encoded"] == true {
         let body = BASE64_STANDARD
@@ -186,10 +194,12 @@ async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String
         event["body"] = BASE64_STANDARD.encode(body).into();
     }
     let event = record::Tokens::new(&sandbox.auth0).reissue(event.to_string().into());
-    let answer = lambda
-        .invoke(serde_json::from_slice(&event).unwrap())
-        .await
-        .unwrap();
+    serde_json::from_slice(&event).unwrap()
+}
+
+/// Status and body.
+pub(crate) async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String) {
+    let answer = lambda.invoke(request(sandbox, event)).await.unwrap();
     (
         answer["statusCode"].as_u64().unwrap(),
         answer["body"].as_str().unwrap().to_owned(),

@@ -15,6 +15,7 @@ mod circles;
 mod cold;
 mod deployment;
 mod docs;
+mod emulator;
 mod events;
 mod failover;
 mod fallback;
@@ -27,6 +28,7 @@ mod receipts;
 mod security;
 mod settings;
 mod structure;
+mod upgrades;
 mod wire;
 mod words;
 
