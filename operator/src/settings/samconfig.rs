@@ -254,6 +254,7 @@ mod tests {
         ] {
             assert!(after.contains(part), "{part}: {after}");
         }
+        assert!(!after.contains("# gone"), "{after}");
         assert_eq!(read(&path, "prod").unwrap().unwrap().parameters, parameters);
         write(&path, "test", &section).unwrap();
         let found = read(&path, "test").unwrap().unwrap();
