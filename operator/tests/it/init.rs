@@ -54,7 +54,7 @@ impl Desk {
             .iter()
             .map(|(name, url)| (*name, url.as_str()))
             .collect();
-        let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let input: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         self.scene
             .run_with(&[&fixed, options].concat(), &urls, &input)
             .await
