@@ -179,7 +179,9 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn values(given: &[(&str, &str)]) -> Values {
+    type Given<'a> = &'a [(&'a str, &'a str)];
+
+    fn values(given: Given) -> Values {
         given
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -240,7 +242,7 @@ mod tests {
         let menu = r#"[{"digit":"1","label":"x","textt":"y","exit":true}]"#;
         let with =
             |base: &[(&str, &str)], name, value| check(&values(&[base, &[(name, value)]].concat()));
-        let cases: [(&[(&str, &str)], &str, &str, &str, &str, &str); 7] = [
+        let cases: [(Given, &str, &str, &str, &str, &str); 7] = [
             (
                 &MENU,
                 "IvrMenu",

@@ -154,7 +154,7 @@ pub(crate) fn write(path: &Path, environment: &str, section: &Section) -> Result
     set("capabilities", value("CAPABILITY_IAM"));
     set("confirm_changeset", value(false));
     let known = table.get(OVERRIDES).and_then(Item::as_array).cloned();
-    let list = overrides(known.unwrap_or_default(), &section.parameters)?;
+    let list = overrides(&known.unwrap_or_default(), &section.parameters)?;
     table.insert(OVERRIDES, value(list));
     let failed = |error| Problem::Usage(format!("{}: {error}", path.display()));
     std::fs::write(path, document.to_string()).map_err(failed)
@@ -169,12 +169,12 @@ fn keep_comment(place: &mut Item, item: Item) {
 }
 
 /// The list with these values. An entry that is there already keeps its place and its comments.
-fn overrides(list: Array, values: &Values) -> Result<Array, Problem> {
+fn overrides(list: &Array, values: &Values) -> Result<Array, Problem> {
     let mut updated = Array::new();
     let mut known: Vec<&String> = Vec::new();
     // A comment behind an entry is parsed as the first line before the next one.
     let (mut behind, mut is_kept) = (String::new(), true);
-    for entry in &list {
+    for entry in list {
         let before = entry.decor().prefix().and_then(RawString::as_str);
         let (comment, before) = first_line(before.unwrap_or_default());
         if is_kept {
@@ -254,6 +254,7 @@ mod tests {
         ] {
             assert!(after.contains(part), "{part}: {after}");
         }
+        assert!(!after.contains("# gone"), "{after}");
         assert_eq!(read(&path, "prod").unwrap().unwrap().parameters, parameters);
         write(&path, "test", &section).unwrap();
         let found = read(&path, "test").unwrap().unwrap();

@@ -54,7 +54,7 @@ impl Desk {
             .iter()
             .map(|(name, url)| (*name, url.as_str()))
             .collect();
-        let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let input: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         self.scene
             .run_with(&[&fixed, options].concat(), &urls, &input)
             .await
@@ -227,6 +227,13 @@ async fn each_wrong_answer_is_told_at_once_and_asked_again() {
         desk.written().contains("\"OktaHook=on\"") && output.code == 0,
         "{output:?}"
     );
+    let lines = ["2", "", "", "", "", "", "-"];
+    let output = desk.init(&["--config-env", "codes"], &lines).await;
+    assert!(
+        output.err.contains("AllowedCountries: GB -> (not set)"),
+        "{output:?}"
+    );
+    assert!(output.err.contains("[auth0,okta] > "), "{output:?}");
     let lines = [
         "4",
         "3,4",

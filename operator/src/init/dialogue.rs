@@ -1,0 +1,378 @@
+//! The dialogue: question by question, each answer checked before the next one.
+
+use secrecy::SecretString;
+
+use super::ask::Asker;
+use super::lookups::Lookups;
+use super::questions::{
+    INTEGRATIONS, Integration, Look, MAILGUN_KEY, Question, REGION, STACK_NAME, TWILIO_SID,
+    TWILIO_TOKEN,
+};
+use super::{Keys, cost};
+use crate::problem::Problem;
+use crate::report::Console;
+use crate::settings::{self, Section, Values, check, check_one};
+
+/// Everything that the questions have found out.
+pub(super) struct Dialogue<'a> {
+    pub(super) asker: Asker,
+    pub(super) lookups: Lookups,
+    pub(super) keys: Keys,
+    /// The section before.
+    pub(super) before: &'a Section,
+    pub(super) values: Values,
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Dialogue<'_> {
+    /// Asks all questions. Gives the integrations, the stack's name and the region.
+    pub(super) async fn questions(
+        &mut self,
+        console: &Console,
+    ) -> Result<(Vec<Integration>, String, String), Problem> {
+        let choices = Integration::ALL.map(|one| (one.word().to_owned(), one.label().to_owned()));
+        let earlier = Integration::ALL
+            .into_iter()
+            .filter(|one| self.before.parameters.contains_key(one.switch()));
+        let earlier: Vec<&str> = earlier.map(Integration::word).collect();
+        let earlier = (!earlier.is_empty()).then(|| earlier.join(","));
+        let check = |answer: &str| Integration::read(answer).err();
+        let chosen = self.simple(&INTEGRATIONS, earlier, &choices, check)?;
+        let integrations = Integration::read(&chosen).unwrap_or_default();
+        let stack = self.simple(&STACK_NAME, self.before.stack_name.clone(), &[], |name| {
+            let is_good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.len() <= 64
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            (!is_good).then(|| {
+                "a stack's name begins with a letter and has letters, digits and hyphens".to_owned()
+            })
+        })?;
+        let usual =
+            (self.environment)("AWS_REGION").or_else(|| (self.environment)("AWS_DEFAULT_REGION"));
+        let region = self.simple(
+            &REGION,
+            self.before.region.clone().or(usual),
+            &[],
+            |region| {
+                let parts: Vec<&str> = region.split('-').collect();
+                let is_good =
+                    parts.len() >= 3 && parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
+                (!is_good).then(|| "this is no region of AWS".to_owned())
+            },
+        )?;
+        let asked: Vec<&Question> = integrations
+            .iter()
+            .flat_map(|one| one.questions())
+            .collect();
+        let needs = |look: Look| asked.iter().any(|question| question.look == look);
+        if needs(Look::Number) {
+            self.twilio(console).await?;
+        }
+        if needs(Look::Domain) {
+            self.mailgun(console).await?;
+        }
+        // The switches decide which functions check an answer.
+        for question in asked {
+            if !self.values.contains_key(question.name) {
+                self.parameter(question, console).await?;
+            }
+        }
+        Ok((integrations, stack, region))
+    }
+
+    /// A question whose answer nobody else knows.
+    fn simple(
+        &mut self,
+        question: &Question,
+        usual: Option<String>,
+        choices: &[(String, String)],
+        check: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, Problem> {
+        let default = self.asker.earlier(question.name).or(usual);
+        let default = default.or_else(|| question.default.map(str::to_owned));
+        self.asker.show(question, choices);
+        loop {
+            let answer = self.asker.answer(question, default.as_deref())?;
+            match check(&answer) {
+                Some(why) if self.asker.reject(question, &why) => {}
+                _ => {
+                    self.asker.keep(question, &answer)?;
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    /// The keys of the Twilio account, from the environment or a person.
+    async fn twilio(&mut self, console: &Console) -> Result<(), Problem> {
+        let set = |name| (self.environment)(name).filter(|value| !value.trim().is_empty());
+        if let (Some(sid), Some(token)) = (set("TWILIO_ACCOUNT_SID"), set("TWILIO_AUTH_TOKEN")) {
+            return self
+                .open_twilio(sid, token.into())
+                .await
+                .map_err(Problem::Failed);
+        }
+        loop {
+            let sid = self.simple(&TWILIO_SID, None, &[], |_| None)?;
+            if sid.is_empty() {
+                return Ok(());
+            }
+            let token = self.simple(&TWILIO_TOKEN, None, &[], |token| {
+                token
+                    .is_empty()
+                    .then(|| "it is needed with the SID".to_owned())
+            })?;
+            console.progress("reading Twilio");
+            let opened = self.open_twilio(sid, token.into()).await;
+            console.end_progress();
+            match opened {
+                Err(why) if self.asker.reject(&TWILIO_SID, &why) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn open_twilio(&mut self, sid: String, token: SecretString) -> Result<(), String> {
+        self.lookups.open_twilio(&sid, &token).await?;
+        self.keys.twilio = Some((sid, token));
+        Ok(())
+    }
+
+    /// The API key of Mailgun, from the environment or a person.
+    async fn mailgun(&mut self, console: &Console) -> Result<(), Problem> {
+        let set = (self.environment)("MAILGUN_API_KEY").filter(|value| !value.trim().is_empty());
+        if let Some(key) = set {
+            return self
+                .lookups
+                .open_mailgun(&key.into())
+                .await
+                .map_err(Problem::Failed);
+        }
+        loop {
+            let key = self.simple(&MAILGUN_KEY, None, &[], |_| None)?;
+            if key.is_empty() {
+                return Ok(());
+            }
+            console.progress("reading Mailgun");
+            let opened = self.lookups.open_mailgun(&key.into()).await;
+            console.end_progress();
+            match opened {
+                Err(why) if self.asker.reject(&MAILGUN_KEY, &why) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// A question about a parameter.
+    async fn parameter(&mut self, question: &Question, console: &Console) -> Result<(), Problem> {
+        let choices = self.lookups.offered(question.look).to_vec();
+        let default = self.default(question, &choices);
+        self.asker.show(question, &choices);
+        let mut rejected = String::new();
+        loop {
+            let answer = self.asker.answer(question, default.as_deref())?;
+            let chosen = answer
+                .parse::<usize>()
+                .ok()
+                .and_then(|number| choices.get(number.checked_sub(1)?));
+            let answer = chosen.map_or(answer, |(choice, _)| choice.clone());
+            let is_none = answer == "-" && question.default == Some("");
+            let answer = if is_none { String::new() } else { answer };
+            let (parameters, mut problems) = parameters(question, &answer);
+            if answer.is_empty() && default.is_none() {
+                problems.push("this is needed".to_owned());
+            }
+            for (name, value) in &parameters {
+                problems.extend(check_one(name, value, &self.values));
+            }
+            if problems.is_empty() {
+                console.progress("checking");
+                let fault = self.lookups.fault(question.look, &answer).await;
+                console.end_progress();
+                // A provider may be down. A person who insists knows better.
+                problems.extend(fault.filter(|_| answer != rejected).map(
+                    |why| match &self.asker {
+                        Asker::Person(_) => format!("{why}. Give it again to keep it"),
+                        Asker::Given { .. } => why,
+                    },
+                ));
+                rejected.clone_from(&answer);
+            }
+            if !problems.is_empty() && self.asker.reject(question, &problems.join("; ")) {
+                continue;
+            }
+            self.asker.keep(question, &answer)?;
+            self.values.extend(parameters);
+            // A question of another integration is not asked again.
+            self.values.entry(question.name.to_owned()).or_default();
+            return Ok(());
+        }
+    }
+
+    /// The answer of an empty line: that of an interrupted run, of the section before, of what was
+    /// looked up, or the usual one.
+    fn default(&self, question: &Question, choices: &[(String, String)]) -> Option<String> {
+        let before = self.earlier(question.name);
+        let known = self.asker.earlier(question.name).or(before);
+        let found = || match (choices, question.name, self.values.get("TwilioNumber")) {
+            ([(only, _)], ..) => Some(only.clone()),
+            (_, "SmsFrom", Some(number)) if !number.is_empty() => Some(format!("twilio:{number}")),
+            _ => None,
+        };
+        known
+            .or_else(found)
+            .or_else(|| question.default.map(str::to_owned))
+    }
+
+    /// The answer that the section before stands for.
+    fn earlier(&self, name: &str) -> Option<String> {
+        let before = &self.before.parameters;
+        let is_on = |name: &str| before.get(name).is_some_and(|value| value == "on");
+        match name {
+            "TwilioNumber" => before
+                .get(name)
+                .or_else(|| before.get("TwilioMessagingService"))
+                .cloned(),
+            "Callers" => before.get("SmsRoutes").map(|_| {
+                let others = [("okta", "OktaHook"), ("supabase", "StandardWebhooks")];
+                let others = others.iter().filter(|(_, switch)| is_on(switch));
+                let words = others.map(|(word, _)| *word);
+                std::iter::once("auth0")
+                    .chain(words)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            }),
+            name => before.get(name).cloned(),
+        }
+    }
+
+    /// The section: what was there before, without the integrations that are not wanted, and the
+    /// answers.
+    pub(super) fn section(
+        &mut self,
+        integrations: &[Integration],
+        stack: String,
+        region: String,
+    ) -> Section {
+        let mut parameters = self.before.parameters.clone();
+        for integration in Integration::ALL
+            .into_iter()
+            .filter(|one| !integrations.contains(one))
+        {
+            parameters.remove(integration.switch());
+        }
+        if let Asker::Given { answers, .. } = &mut self.asker {
+            for key in [TWILIO_SID.name, TWILIO_TOKEN.name, MAILGUN_KEY.name] {
+                answers.remove(key);
+            }
+            parameters.extend(std::mem::take(answers));
+        }
+        let template = settings::Template::own();
+        for (name, value) in std::mem::take(&mut self.values) {
+            // A default need not be written, and follows the template.
+            match template.default(&name) {
+                Some(default) if default == value => drop(parameters.remove(&name)),
+                Some(_) => drop(parameters.insert(name, value)),
+                None => {}
+            }
+        }
+        Section::new(stack, region, parameters)
+    }
+
+    /// Fails if anything is missing or wrong.
+    pub(super) fn finish(&mut self, section: &Section) -> Result<(), Problem> {
+        let mut problems = match &mut self.asker {
+            Asker::Given { problems, .. } => std::mem::take(problems),
+            Asker::Person(_) => Vec::new(),
+        };
+        // While something is missing, the functions' readers would only repeat that.
+        let template = settings::Template::own();
+        let is_complete = problems.is_empty();
+        let is_unknown = |name: &String| template.default(name).is_none();
+        for found in check(&section.parameters) {
+            match found.parameter {
+                Some(name) if is_complete || is_unknown(&name) => {
+                    problems.push(format!("{name}: {}", found.problem));
+                }
+                None if is_complete => problems.push(found.problem),
+                _ => {}
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::Usage(format!(
+            "nothing was written:\n  {}",
+            problems.join("\n  ")
+        )))
+    }
+
+    /// What a month costs.
+    pub(super) async fn monthly(
+        &self,
+        integrations: &[Integration],
+        parameters: &Values,
+    ) -> Vec<String> {
+        let cents = cost::monthly(integrations, parameters);
+        let about = if integrations.len() > 1 {
+            "at most"
+        } else {
+            "about"
+        };
+        let mut costs = vec![format!(
+            "AWS: {about} ${}.{:02} for secrets, alarms and the dashboard; docs/operate.md, Costs, says what requests cost",
+            cents / 100,
+            cents % 100
+        )];
+        let number = parameters
+            .get("TwilioNumber")
+            .filter(|number| !number.is_empty());
+        match number {
+            Some(number) => costs.push(match self.lookups.price(number).await {
+                Some((price, currency)) => {
+                    format!("Twilio: {price:.2} {currency} for {number}, and each text")
+                }
+                None => {
+                    "Twilio: the number (a local one in the US $1.15), and each text".to_owned()
+                }
+            }),
+            None => costs.push("SMS providers: numbers, and each text".to_owned()),
+        }
+        costs
+    }
+}
+
+/// The parameters that an answer sets, and what is wrong with it.
+fn parameters(question: &Question, answer: &str) -> (Vec<(String, String)>, Vec<String>) {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    match question.name {
+        "TwilioNumber" if answer.starts_with("MG") => {
+            (vec![pair("TwilioMessagingService", answer)], Vec::new())
+        }
+        "Callers" => {
+            let words: Vec<&str> = answer.split(',').map(str::trim).collect();
+            let unknown: Vec<&&str> = words
+                .iter()
+                .filter(|word| !["auth0", "okta", "supabase"].contains(*word))
+                .collect();
+            let problems = unknown
+                .iter()
+                .map(|word| format!("{word} is none of auth0, okta, supabase"));
+            let switch = |word| if words.contains(&word) { "on" } else { "off" };
+            (
+                vec![
+                    pair("OktaHook", switch("okta")),
+                    pair("StandardWebhooks", switch("supabase")),
+                ],
+                problems.collect(),
+            )
+        }
+        "TwilioNumber" => {
+            let number = pair(question.name, answer);
+            (vec![number, pair("TwilioMessagingService", "")], Vec::new())
+        }
+        name => (vec![pair(name, answer)], Vec::new()),
+    }
+}
