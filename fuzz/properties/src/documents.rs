@@ -41,15 +41,12 @@ pub fn html(data: &[u8]) {
         .filter(|line| line.len() < 200)
         .take(20)
         .collect();
-    let written: String = lines
-        .iter()
-        .map(|line| {
-            format!(
-                "<p>{0} &copy <a class=x href=\"{0}\">{0}</a>",
-                escaped(line)
-            )
-        })
-        .collect();
+    let written = lines.iter().map(|line| {
+        let line = escaped(line);
+        format!("<p>{line} &copy <a class=x href=\"{line}\">{line}</a>")
+    });
+    let written: Vec<String> = written.collect();
+    let written = written.concat();
     let read = html::read(&written).expect("a small document");
     assert_eq!(read.links, lines, "{written}");
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use shared::platform::Platform;
 use shared::platform::config;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
-use shared::platform::runtime::Function;
+use shared::platform::runtime::{Function, now};
 use tokio::runtime::Runtime;
 
 use crate::requests::decoded;
@@ -148,12 +148,12 @@ struct Started<F>(F);
 
 impl<F: Function> Running for Started<F> {
     fn answer(&self, runtime: &Runtime, request: &Request) -> Reply {
-        let answer = runtime.block_on(Box::pin(self.0.flow(request, SystemTime::now())));
+        let answer = runtime.block_on(Box::pin(self.0.flow(request, now())));
         answer.unwrap_or_else(|refusal| refusal)
     }
 
     fn direct(&self, runtime: &Runtime, event: &str) -> Option<Reply> {
-        let done = self.0.direct(event, deadline(), SystemTime::now());
+        let done = self.0.direct(event, deadline(), now());
         let done = runtime.block_on(Box::pin(done))?;
         Some(done.unwrap_or_else(|refusal| refusal))
     }

@@ -23,7 +23,7 @@ pub fn signature(data: &[u8]) {
     let (query, form) = line(rest);
     mailgun(base, path, query);
     let _hash = fits_body(query, form.as_bytes());
-    let base = Url::parse(base).ok().filter(|url| url.has_host());
+    let base = Url::parse(base).ok().filter(Url::has_host);
     let base = base.unwrap_or_else(|| Url::parse("https://hooks.example.com").expect("a URL"));
     let path = format!("/{}", path.trim_start_matches('/'));
     let urls = candidates(&base, &path, query);
