@@ -22,8 +22,8 @@ pub fn event(data: &[u8]) {
     let sent: Value = serde_json::from_str(event).expect("a request came from JSON");
     let query = sent["rawQueryString"].as_str().unwrap_or_default();
     assert_eq!(request.query(), query);
-    let path = sent["rawPath"].as_str().or(sent["path"].as_str());
-    let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
+    let path = sent["rawPath"].as_str().filter(|path| !path.is_empty());
+    let path = path.unwrap_or("/");
     assert_eq!(request.path(), path);
     assert!(request.body().is_empty());
     let _answer = request.expect_post("/", &["text/plain", ""], 1024);
