@@ -86,7 +86,7 @@ impl Console {
     }
 
     /// Shows one line of a result that has no end.
-    pub(crate) fn line(&self, line: &Line) -> io::Result<()> {
+    pub(crate) fn log(&self, line: &Line) -> io::Result<()> {
         let mut out = anstream::stdout();
         if self.json {
             serde_json::to_writer(&mut out, line)?;

@@ -115,7 +115,7 @@ pub(crate) async fn logs(context: &Context, args: &LogsArgs) -> Result<Option<Lo
                 shown.remove(&oldest);
             }
             // The reader has gone away (`| head`), and that is not an error.
-            if context.console.line(&line).is_err() {
+            if context.console.log(&line).is_err() {
                 return Ok(None);
             }
         }

@@ -242,10 +242,7 @@ impl Scene {
             ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
             ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
         ];
-        command
-            .env_clear()
-            .envs(usual)
-            .kill_on_drop(true);
+        command.env_clear().envs(usual).kill_on_drop(true);
         command
     }
 

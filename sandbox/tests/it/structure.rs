@@ -111,6 +111,7 @@ fn dependencies_point_one_way() {
             let may = match name {
                 "sandbox" | "words" => false,
                 "sandbox-programs" => on == "sandbox",
+                "fuzz-properties" => true,
                 "shared" => on == "words" || on == "sandbox" && dev,
                 _ => on == "shared" || on == "words" || on == "sandbox" && dev,
             };

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::platform::Platform;
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::{self, Problems, Source};
 use crate::platform::event;
 use crate::platform::figures::Origin;

@@ -190,6 +190,19 @@ mod tests {
     const GOOD: &str = "https://acme.eu.auth0.com/u/email-verification?ticket=AbC#";
 
     #[test]
+    fn a_host_with_letters_beyond_ascii_is_refused_in_any_case() {
+        for host in [
+            "ácme.eu.auth0.com",
+            "áCME.eu.auth0.com",
+            "acmE\u{e9}A",
+            "\u{202e}A",
+        ] {
+            let text = format!("https://{host}/u/email-verification?ticket=AbC");
+            assert!(acme().accept(&text, None).is_none(), "{host}");
+        }
+    }
+
+    #[test]
     fn good_links() {
         for (text, kind, sent) in [
             (

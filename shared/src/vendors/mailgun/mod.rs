@@ -6,25 +6,24 @@
 
 pub mod dkim;
 pub mod mail;
+mod signature;
+
+pub use signature::Triple;
 
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream;
-use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::{Content, Keys, Secret};
-use crate::platform::time::epoch;
 use crate::rules::verified::Verified;
 
 /// A mail has some fifty fields. A form with this many is not a mail.
 const FIELD_LIMIT: usize = 2_000;
-/// How far Mailgun's clock may be ahead of ours, in seconds.
-const CLOCK_SKEW: u64 = 60;
 
 /// The `mailgun` secret: the HTTP webhook signing key (not the API key).
 #[derive(Debug)]
@@ -113,60 +112,6 @@ impl Form {
     pub fn timestamp(&self) -> u64 {
         self.timestamp
     }
-}
-
-/// Timestamp, token and signature of a post.
-#[derive(Debug, Clone, Copy)]
-pub struct Triple<'a> {
-    /// Epoch seconds, as text.
-    pub timestamp: &'a str,
-    /// 50 hexadecimal digits.
-    pub token: &'a str,
-    /// 64 lower-case hexadecimal digits.
-    pub signature: &'a str,
-}
-
-impl Triple<'_> {
-    /// Whether the values have Mailgun's shapes. The signed text has nothing between timestamp and
-    /// token, so the signature still matches after a digit has moved from one to the other.
-    fn is_well_formed(&self) -> bool {
-        self.timestamp.len() == 10
-            && self.timestamp.bytes().all(|byte| byte.is_ascii_digit())
-            && self.token.len() == 50
-            && self.token.bytes().all(|byte| byte.is_ascii_hexdigit())
-    }
-
-    /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
-    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>),
-    /// and the shapes are right.
-    pub fn is_signed_with(&self, key: &str) -> bool {
-        let Some(signature) = unhex(self.signature) else {
-            return false;
-        };
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-        self.is_well_formed()
-            && hmac::verify(
-                &key,
-                format!("{}{}", self.timestamp, self.token).as_bytes(),
-                &signature,
-            )
-            .is_ok()
-    }
-
-    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more
-    /// than a minute.
-    pub fn is_fresh(&self, max_age: u64, now: SystemTime) -> bool {
-        let now = epoch(now);
-        self.timestamp
-            .parse::<u64>()
-            .is_ok_and(|sent| sent <= now + CLOCK_SKEW && now.saturating_sub(sent) <= max_age)
-    }
-}
-
-/// Decodes a signature. Mailgun writes signatures in lower case.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let lower = text.len() == 64 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    hex::decode(text).ok().filter(|_| lower)
 }
 
 /// Reads the fields of a post and checks its signature and age. If the signature does not match,
@@ -276,7 +221,7 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn request(content_type: &str, body: &[u8]) -> Request {
         let event = serde_json::json!({
@@ -338,27 +283,5 @@ mod tests {
                 .await
                 .is_none()
         );
-    }
-
-    #[test]
-    fn freshness() {
-        let triple = Triple {
-            timestamp: "1800000000",
-            token: "",
-            signature: "",
-        };
-        for (now, fresh) in [
-            (1_800_000_000, true),
-            (1_800_032_400, true),
-            (1_800_032_401, false),
-            (1_799_999_940, true),
-            (1_799_999_939, false),
-        ] {
-            assert_eq!(
-                triple.is_fresh(32_400, std::time::UNIX_EPOCH + Duration::from_secs(now)),
-                fresh,
-                "{now}"
-            );
-        }
     }
 }

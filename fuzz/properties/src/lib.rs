@@ -1,0 +1,49 @@
+//! What must hold for any bytes. A fuzzer in `fuzz/fuzz_targets` calls each property; the test
+//! `replay` calls each with its corpus and with mutations of it, on a stable compiler.
+//!
+//! A property panics if it does not hold.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a panic is how a property says that it does not hold"
+)]
+
+mod documents;
+mod entrances;
+mod requests;
+mod settings;
+mod signatures;
+mod texts;
+mod tokens;
+
+pub use documents::{html, link};
+pub use entrances::entrance;
+pub use requests::{event, form};
+pub use settings::setting;
+pub use signatures::signature;
+pub use texts::{cognito, phone, segments, twiml};
+pub use tokens::jwt;
+
+/// A property: takes any bytes.
+pub type Property = fn(&[u8]);
+
+/// All properties, by the name of their fuzzer and of their corpus.
+pub const PROPERTIES: [(&str, Property); 12] = [
+    ("cognito", cognito),
+    ("entrance", entrance),
+    ("event", event),
+    ("form", form),
+    ("html", html),
+    ("jwt", jwt),
+    ("link", link),
+    ("phone", phone),
+    ("segments", segments),
+    ("setting", setting),
+    ("signature", signature),
+    ("twiml", twiml),
+];
+
+/// The text before and after the first line break.
+fn line(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
+}
