@@ -1,7 +1,7 @@
 //! The functions' own readers of settings. They end a function's start with the same problems.
 
 use shared::platform::Platform;
-use shared::platform::config::{Source, read};
+use shared::platform::config::{Source, read_strictly};
 use shared::platform::runtime::Function;
 
 use super::Values;
@@ -46,5 +46,5 @@ fn of<F: Function>(variables: &Values) -> Vec<String> {
         let platform = Platform::read(source);
         drop(F::read(&platform, source));
     };
-    read(&lookup, reader).map_or_else(|problems| problems.0, |()| Vec::new())
+    read_strictly(&lookup, reader).map_or_else(|problems| problems.0, |()| Vec::new())
 }

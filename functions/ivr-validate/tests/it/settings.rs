@@ -33,7 +33,7 @@ async fn bounds_that_contradict_each_other_and_texts_and_menus_that_are_none() {
         ("balance", "is not a JSON list"),
         (
             r#"[{"digit":"1","label":"x","exit":true,"sound":"y"}]"#,
-            "is not a JSON list",
+            "entry 1: unknown member \"sound\"",
         ),
         (r#"[{"digit":"12","label":"x","exit":true}]"#, "one digit"),
         (
