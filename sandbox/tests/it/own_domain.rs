@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use sandbox::scene::{Params, Scene};
+use sandbox::scene::Scene;
 use sandbox::template::root;
 use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Sandbox};
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ async fn behind_the_domain(function: &str) -> Scene {
     Scene::start(sandbox, function, binary, 1, &settings).await
 }
 
-fn form(params: &Params) -> String {
+fn form(params: &[(String, String)]) -> String {
     let encode = |text: &str| {
         text.bytes().fold(String::new(), |encoded, byte| {
             encoded + &format!("%{byte:02X}")
@@ -95,7 +95,7 @@ fn form(params: &Params) -> String {
 async fn webhook(
     scene: &Scene,
     front: Front,
-    params: &Params,
+    params: &[(String, String)],
     signed: &str,
     path: &str,
     query: &str,
