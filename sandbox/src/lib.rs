@@ -25,6 +25,7 @@ pub mod contention;
 mod door;
 pub mod end_user_messaging;
 mod environment;
+pub mod expression;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;

@@ -8,7 +8,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::table::{Item, Key, Unavailable, Update};
 use shared::platform::time::epoch;
-use shared::rules::journal::{Entry, Stage};
+use shared::rules::journal::{Entry, Met, Repeat, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::link::{Kind, Link};
 use shared::rules::pending;
@@ -177,35 +177,35 @@ impl App {
                 counted.give_back(&self.table).await;
                 return Ok(refusals.answer(work));
             };
-            let Some(stage) = work.entry.stage(seen, now) else {
+            let met = work.entry.met(seen, now, Repeat::AfterFailureOrUnknown);
+            match &met {
                 // This is our own claim; the answer to its write was lost.
-                return Ok(self.admit(counted, work, request).await);
-            };
-            if let Stage::Failed | Stage::Unknown = stage {
-                match self.claim_again(work, seen, &stage, counted).await? {
+                Met::Ours => return Ok(self.admit(counted, work, request).await),
+                Met::Again(stage) => match self.claim_again(work, seen, stage, counted).await? {
                     Claim::Overtaken => {}
                     claim => return Ok(claim),
+                },
+                Met::Wait | Met::Ended(_) => {
+                    let is_same_name = work.is_counted_in(seen);
+                    counted.give_back_copy(&self.table, is_same_name).await;
                 }
-            } else {
-                let is_same_name = work.is_counted_in(seen);
-                counted.give_back_copy(&self.table, is_same_name).await;
             }
-            let left = MAX_HANDLING_TIME.saturating_sub(started.elapsed());
-            let left = request.remaining(RESERVE).min(left);
-            match stage {
-                Stage::Sent { sid, .. } => {
+            match met {
+                Met::Ended(Stage::Sent { sid, .. }) => {
                     let reply = Reply::empty(200, "duplicate").field("sid", sid);
                     return Ok(Claim::Answered(reply));
                 }
-                Stage::Refused | Stage::Forbidden => {
+                Met::Ended(_) => {
                     return Ok(Claim::Answered(Reply::refused(406, "recipient_refused")));
                 }
-                Stage::Sending => {
+                Met::Wait => {
+                    let left = MAX_HANDLING_TIME.saturating_sub(started.elapsed());
+                    let left = request.remaining(RESERVE).min(left);
                     work.entry
                         .wait_while_sending(&self.table, left, now)
                         .await?;
                 }
-                Stage::Failed | Stage::Unknown => {}
+                Met::Ours | Met::Again(_) => {}
             }
             if request.remaining(RESERVE).is_zero() || started.elapsed() > MAX_HANDLING_TIME {
                 return Ok(Claim::Answered(Reply::empty(503, "in_progress")));

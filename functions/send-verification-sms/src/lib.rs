@@ -226,15 +226,18 @@ fn is_raw(form: &mailgun::Form) -> bool {
     has("body-mime") && !has("body-html") && !has("body-plain")
 }
 
-/// Makes two writes at the same time, in the time that is left for the answer.
+/// Stores an outcome and then withdraws the request, in the time that is left for the answer.
+///
+/// The order matters. If only the withdrawal were written, the outcome would be unknown. The next
+/// delivery would take the missing request for one that was used, and would send nothing.
 async fn closing_writes(
     request: &Request,
-    one: impl Future<Output = Result<(), Unavailable>>,
-    other: impl Future<Output = Result<(), Unavailable>>,
+    settled: impl Future<Output = Result<(), Unavailable>>,
+    withdrawn: impl Future<Output = Result<(), Unavailable>>,
 ) -> Result<(), Unavailable> {
     let writes = async {
-        let (one, other) = tokio::join!(one, other);
-        one.and(other)
+        settled.await?;
+        withdrawn.await
     };
     Table::within(request.remaining(Duration::from_millis(200)), writes).await
 }

@@ -73,6 +73,35 @@ async fn killed_after_twilio_took_it_and_answered_meanwhile_nothing_is_sent_agai
     assert_eq!((scene.texts(), scene.asked()), (1, 1));
 }
 
+/// Found by the model `mail` of `shared/models`.
+#[tokio::test]
+async fn a_failure_that_could_not_be_stored_costs_no_mail() {
+    let scene = Scene::hurried(Duration::from_secs(3)).await;
+    let refusal = |status, body: &str| Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    };
+    scene.twilio().next(refusal(503, ""));
+    scene
+        .dynamodb()
+        .next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
+    scene.dynamodb().next_with("\"sent#", refusal(400, denied));
+    let fields = scene.fields(&scene.mail());
+    assert_eq!(scene.post(&fields).await.status, 503);
+    assert_eq!(
+        (scene.stage().await.as_str(), scene.asked()),
+        ("sending", 1)
+    );
+    assert_eq!(scene.dynamodb().pending(), 0);
+    deliver_until_done(&scene, &fields).await;
+    assert_eq!(
+        (scene.texts(), scene.asked(), scene.stage().await.as_str()),
+        (1, 2, "sent")
+    );
+}
+
 #[tokio::test]
 async fn killed_before_the_claim_nothing_is_left_behind() {
     let scene = Scene::start().await;

@@ -3,22 +3,13 @@
 use std::time::{Instant, SystemTime};
 
 use shared::platform::table::{Item, Write, epoch};
-use shared::rules::journal::{Entry, Stage};
+use shared::rules::journal::{Entry, Met, Repeat, Stage};
 use shared::rules::limits::Counted;
 
 use super::budgets;
 use super::message::Message;
 use super::outcome::Outcome;
 use super::{Gateway, LATE, in_time};
-
-/// What a copy of a text is for, if the text was certainly not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterFailure {
-    /// Another attempt.
-    Again,
-    /// Nothing: the failure stays the outcome.
-    Final,
-}
 
 /// Whether this instance sends a text.
 pub(super) enum Claim {
@@ -35,7 +26,7 @@ impl Gateway {
         &self,
         message: &Message,
         entry: &Entry,
-        after_failure: AfterFailure,
+        repeat: Repeat,
         deadline: Instant,
         now: SystemTime,
     ) -> Claim {
@@ -83,12 +74,13 @@ impl Gateway {
                     });
                 }
             };
-            let Some(stage) = entry.stage(&seen, now) else {
+            let met = entry.met(&seen, now, repeat);
+            if met == Met::Ours {
                 return self.admit(counted, &entry, deadline).await;
-            };
+            }
             let is_counted = seen.text("counted_as") == Some(&name);
             in_time(deadline, counted.give_back_copy(&self.table, is_counted)).await;
-            is_another_sending = stage == Stage::Sending;
+            is_another_sending = met == Met::Wait;
             if is_another_sending {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let wait = entry.wait_while_sending(&self.table, left, now);
@@ -100,9 +92,12 @@ impl Gateway {
                 if cause.is_some() {
                     return Claim::Ended(Outcome::Unknown { cause });
                 }
-            } else if stage != Stage::Failed || after_failure == AfterFailure::Final {
-                return Claim::Ended(Outcome::of_copy(stage));
             }
+            let stage = match met {
+                Met::Ended(stage) => return Claim::Ended(Outcome::of_copy(stage)),
+                Met::Again(stage) => stage,
+                Met::Ours | Met::Wait => Stage::Sending,
+            };
             if Instant::now() >= deadline {
                 return Claim::Ended(Outcome::of_copy(stage));
             }

@@ -31,7 +31,7 @@ use shared::platform::Platform;
 use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
 use shared::platform::table::{Table, epoch, owner_id};
-use shared::rules::journal::{Entry, Stage};
+use shared::rules::journal::{Entry, Repeat, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::phone::{self, Countries, E164};
 use shared::rules::sms::ReceiptRequest;
@@ -40,7 +40,7 @@ use shared::services::routes::{Routes, Senders};
 
 use attempts::{Attempts, patience};
 use budgets::Limits;
-use claim::{AfterFailure, Claim};
+use claim::Claim;
 use health::{Health, Untold};
 use keeping::{Keeping, Sealing, sealed, while_sealing};
 pub(crate) use message::{Asker, Message, hash, number, unfit};
@@ -140,7 +140,7 @@ impl Gateway {
         deadline: Instant,
         now: SystemTime,
     ) -> Delivery {
-        let copies = (time, AfterFailure::Again);
+        let copies = (time, Repeat::AfterFailure);
         self.take(copies, message, deadline, now).await
     }
 
@@ -153,13 +153,13 @@ impl Gateway {
         deadline: Instant,
         now: SystemTime,
     ) -> Delivery {
-        let copies = (time, AfterFailure::Final);
+        let copies = (time, Repeat::Never);
         self.take(copies, message, deadline, now).await
     }
 
     async fn take(
         &self,
-        (time, after_failure): (Duration, AfterFailure),
+        (time, repeat): (Duration, Repeat),
         message: &Message,
         deadline: Instant,
         now: SystemTime,
@@ -175,15 +175,8 @@ impl Gateway {
         let keeping = self.keeping.as_ref().filter(|_| is_kept);
         while_sealing(keeping, message, fallback, now, async |sealing| {
             let sealing = keeping.map(|keeping| (keeping, sealing));
-            self.deliver_by(
-                route,
-                (remembered, after_failure),
-                message,
-                sealing,
-                deadline,
-                now,
-            )
-            .await
+            self.deliver_by(route, (remembered, repeat), message, sealing, deadline, now)
+                .await
         })
         .await
     }
@@ -207,7 +200,7 @@ impl Gateway {
     async fn deliver_by(
         &self,
         route: &[Name],
-        (remembered, after_failure): (u64, AfterFailure),
+        (remembered, repeat): (u64, Repeat),
         message: &Message,
         sealing: Option<(&Keeping, Sealing)>,
         deadline: Instant,
@@ -228,7 +221,7 @@ impl Gateway {
                 Health::default()
             }
         };
-        let claim = self.claim(message, &entry, after_failure, deadline, now);
+        let claim = self.claim(message, &entry, repeat, deadline, now);
         let ((claim, health), road) = road::together(
             async { tokio::join!(claim, health) },
             self.take_road(message, reference.as_ref(), now),

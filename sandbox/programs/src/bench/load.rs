@@ -10,7 +10,6 @@
 //! loads have a maximum time and number, and all traffic is on 127.0.0.1.
 
 mod dynamodb;
-mod expression;
 mod figures;
 mod files;
 mod fleet;

@@ -14,7 +14,7 @@ use super::{
     traffic::Seen,
     writes::{Refusal, check, invalid, transact, written},
 };
-use crate::bench::load::expression::Item;
+use sandbox::expression::Item;
 
 /// Maximum number of reported problems.
 const PROBLEMS: usize = 20;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::key::{Key, key};
-use crate::bench::load::expression::{Bindings, Item, holds, updated};
+use sandbox::expression::{Bindings, Item, holds, updated};
 
 /// An error's type and its other members.
 pub(super) type Refusal = (&'static str, Value);

@@ -9,19 +9,15 @@ mod bindings;
 mod parser;
 mod values;
 
-pub(super) use attributes::Item;
-pub(super) use bindings::Bindings;
+pub use attributes::Item;
+pub use bindings::Bindings;
 
 use attributes::{found, remove, set};
 use parser::Parser;
 use values::{added, taken};
 
 /// True if the condition holds or is empty.
-pub(super) fn holds(
-    condition: &str,
-    item: Option<&Item>,
-    bindings: Bindings<'_>,
-) -> Result<bool, String> {
+pub fn holds(condition: &str, item: Option<&Item>, bindings: Bindings<'_>) -> Result<bool, String> {
     let mut parser = Parser::new(condition, bindings)?;
     if parser.is_over() {
         return Ok(true);
@@ -36,7 +32,7 @@ pub(super) fn holds(
 }
 
 /// The item after an update. New values are computed from the old item.
-pub(super) fn updated(update: &str, item: &Item, bindings: Bindings<'_>) -> Result<Item, String> {
+pub fn updated(update: &str, item: &Item, bindings: Bindings<'_>) -> Result<Item, String> {
     let (mut parser, mut new) = (Parser::new(update, bindings)?, item.clone());
     while let Some(verb) = parser.word() {
         loop {

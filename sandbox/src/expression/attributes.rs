@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// An item, in `DynamoDB` JSON.
-pub(in crate::bench::load) type Item = Map<String, Value>;
+pub type Item = Map<String, Value>;
 
 pub(super) fn found<'a>(item: &'a Item, path: &[String]) -> Option<&'a Value> {
     let (last, parents) = path.split_last()?;

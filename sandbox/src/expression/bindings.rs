@@ -4,14 +4,14 @@ use serde_json::Value;
 
 /// The values of an expression's placeholders.
 #[derive(Clone, Copy)]
-pub(in crate::bench::load) struct Bindings<'a> {
+pub struct Bindings<'a> {
     names: &'a Value,
     values: &'a Value,
 }
 
 impl<'a> Bindings<'a> {
     /// The placeholders of a request, or of one write of a transaction.
-    pub(in crate::bench::load) fn of(request: &'a Value) -> Self {
+    pub fn of(request: &'a Value) -> Self {
         Self {
             names: &request["ExpressionAttributeNames"],
             values: &request["ExpressionAttributeValues"],

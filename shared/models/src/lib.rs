@@ -1,0 +1,14 @@
+//! Models of the protocols. `docs/models.md` explains them and names the figures.
+//!
+//! A model explores every interleaving of several instances of a protocol: crashes between any two
+//! effects, lost requests and lost answers, leases that end, late writers, repeats by the caller,
+//! and deletion by TTL. The model holds no copy of a condition. An instance is the real asynchronous
+//! code of `shared`, which talks to DynamoDB's client. [`tape`] answers the client, [`table`] is the
+//! table, [`world`] chooses what happens next, and `stateright` visits every choice.
+
+pub mod code;
+pub mod mail;
+pub mod reply;
+pub mod table;
+pub mod tape;
+pub mod world;

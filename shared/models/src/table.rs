@@ -1,0 +1,191 @@
+//! The table in memory. It answers the requests of DynamoDB's client. The conditions and updates
+//! are evaluated, not restated.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use sandbox::expression::{Bindings, Item, holds, updated};
+use serde_json::{Value, json};
+
+/// The items, as canonical JSON, by `pk` and `sk`. So equal tables are equal states.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Items(BTreeMap<String, String>);
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+}
+
+/// The answers so far: the same request to the same items has the same answer.
+type Memory = Mutex<HashMap<(String, String, Items), (Items, Reply)>>;
+
+/// What the table does.
+#[derive(Debug, Default)]
+pub struct Engine {
+    memory: Memory,
+    /// True: every condition counts as fulfilled. A model that then still holds proves nothing.
+    pub ignores_conditions: bool,
+}
+
+/// JSON whose objects and sets have one order only.
+pub fn canonical(mut value: Value) -> String {
+    fn sort_sets(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::Array(set)) = map.get_mut("SS") {
+                    set.sort_by_key(ToString::to_string);
+                }
+                map.values_mut().for_each(sort_sets);
+            }
+            Value::Array(list) => list.iter_mut().for_each(sort_sets),
+            _ => {}
+        }
+    }
+    sort_sets(&mut value);
+    value.sort_all_objects();
+    value.to_string()
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("the SDK and this crate write JSON")
+}
+
+fn key(request: &Value) -> String {
+    let part = |name: &str| request["Key"][name]["S"].as_str().unwrap_or_default();
+    format!("{} / {}", part("pk"), part("sk"))
+}
+
+impl Items {
+    /// The names of the items whose time is over at `now`. DynamoDB may delete them at any moment.
+    pub fn expired(&self, now: u64) -> Vec<String> {
+        let is_over = |text: &str| {
+            let end = parsed(text)["expires_at"]["N"]
+                .as_str()
+                .and_then(|end| end.parse::<u64>().ok());
+            end.is_some_and(|end| end <= now)
+        };
+        let over = self.0.iter().filter(|(_, text)| is_over(text));
+        over.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Deletes an item.
+    pub fn delete(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// An item's attributes, if it exists.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.0.get(name).map(|text| parsed(text))
+    }
+
+    fn item(&self, name: &str) -> Option<Item> {
+        self.get(name)?.as_object().cloned()
+    }
+}
+
+impl Engine {
+    /// The answer to a request, and the items after it.
+    pub fn serve(&self, items: &mut Items, target: &str, body: &str) -> Reply {
+        let known = (target.to_owned(), body.to_owned(), items.clone());
+        let mut memory = self.memory.lock().expect("no thread has panicked");
+        let (after, reply) = memory.entry(known).or_insert_with(|| {
+            let mut after = items.clone();
+            let reply = self.answer(&mut after, target, &parsed(body));
+            (after, reply)
+        });
+        *items = after.clone();
+        reply.clone()
+    }
+
+    fn answer(&self, items: &mut Items, target: &str, request: &Value) -> Reply {
+        match target {
+            "GetItem" => {
+                let item = items.get(&key(request));
+                reply(200, item.map_or(json!({}), |item| json!({ "Item": item })))
+            }
+            "UpdateItem" => match self.written(items, request) {
+                Ok((name, item)) => {
+                    items.0.insert(name, canonical(item.clone()));
+                    reply(200, json!({ "Attributes": item }))
+                }
+                Err(old) => refused(old),
+            },
+            "DeleteItem" => match self.written(items, request) {
+                Ok((name, _)) => {
+                    items.0.remove(&name);
+                    reply(200, json!({}))
+                }
+                Err(old) => refused(old),
+            },
+            "TransactWriteItems" => self.transaction(items, request),
+            other => panic!("the table does not know {other}"),
+        }
+    }
+
+    /// The item after a write, or the old item if the condition refuses.
+    fn written(&self, items: &Items, request: &Value) -> Result<(String, Value), Option<Value>> {
+        let name = key(request);
+        let old = items.item(&name);
+        let bindings = Bindings::of(request);
+        let condition = request["ConditionExpression"].as_str().unwrap_or_default();
+        let held = holds(condition, old.as_ref(), bindings).expect("a valid condition");
+        if !held && !self.ignores_conditions {
+            return Err(old.map(Value::Object));
+        }
+        let base = old.unwrap_or_else(|| request["Key"].as_object().cloned().unwrap_or_default());
+        let update = request["UpdateExpression"].as_str().unwrap_or_default();
+        // Without conditions an update may meet an item that it was not made for.
+        let new = match updated(update, &base, bindings) {
+            Err(_) if self.ignores_conditions => base,
+            new => new.expect("a valid update"),
+        };
+        Ok((name, Value::Object(new)))
+    }
+
+    fn transaction(&self, items: &mut Items, request: &Value) -> Reply {
+        let writes = request["TransactItems"].as_array().expect("a list");
+        let results: Vec<_> = writes
+            .iter()
+            .map(|write| self.written(items, &write["Update"]))
+            .collect();
+        if results.iter().all(Result::is_ok) {
+            for (name, item) in results.into_iter().flatten() {
+                items.0.insert(name, canonical(item));
+            }
+            return reply(200, json!({}));
+        }
+        let reasons: Vec<Value> = results
+            .into_iter()
+            .map(|result| match result {
+                Ok(_) => json!({ "Code": "None" }),
+                Err(None) => json!({ "Code": "ConditionalCheckFailed" }),
+                Err(Some(old)) => json!({ "Code": "ConditionalCheckFailed", "Item": old }),
+            })
+            .collect();
+        let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+        reply(
+            400,
+            json!({ "__type": kind, "Message": "cancelled", "CancellationReasons": reasons }),
+        )
+    }
+}
+
+fn reply(status: u16, body: Value) -> Reply {
+    Reply {
+        status,
+        body: canonical(body),
+    }
+}
+
+fn refused(old: Option<Value>) -> Reply {
+    let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    let mut body = json!({ "__type": kind, "message": "refused" });
+    if let Some(old) = old {
+        body["Item"] = old;
+    }
+    reply(400, body)
+}

@@ -1,0 +1,440 @@
+//! What can happen next, and the states that result.
+
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use stateright::{Checker as _, Model, Property};
+
+use crate::table::{Engine, Items, Reply};
+use crate::tape::{Call, Code, Player, Step, Tape, Wire};
+
+/// A protocol to explore.
+pub trait Protocol: Sized + Send + Sync + 'static {
+    /// What has happened outside the table.
+    type Seen: Debug + Clone + Default + PartialEq + Eq + Hash + Send + Sync;
+
+    /// The number of callers. Each repeats its request, one instance after the other.
+    fn callers(&self) -> usize;
+
+    /// The seconds at which the clock may stand.
+    fn seconds(&self) -> Vec<u64>;
+
+    /// How long an instance begins effects: its time limit.
+    fn patience(&self) -> u64;
+
+    /// The code of instance number `attempt` of `caller`.
+    fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code;
+
+    /// The possible results of an effect; the first one is that of a working world.
+    fn results(
+        &self,
+        call: &Call,
+        caller: usize,
+        world: &World<Self>,
+    ) -> Vec<(&'static str, Self::Seen)>;
+
+    /// Notes what went wrong in an instance of `caller`.
+    fn in_doubt(&self, _seen: &mut Self::Seen, _what: Doubt, _caller: usize) {}
+
+    /// Notes the answer that a caller got.
+    fn answered(&self, _seen: &mut Self::Seen, _caller: usize, _answer: &str) {}
+
+    /// Whether a caller repeats its request after this answer. `None`: after a crash.
+    fn repeats(&self, _answer: Option<&str>) -> bool {
+        true
+    }
+
+    /// What a working world brings about in the end.
+    fn is_achieved(&self, world: &World<Self>) -> bool;
+
+    /// The promises.
+    fn promises() -> Vec<Property<Explored<Self>>>;
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The answer of an effect was lost.
+    Answer,
+    /// A write to the table, or its answer, was lost.
+    Write,
+    /// An instance ended in the middle.
+    Crash,
+    /// The time of an instance is over. What it still writes comes late.
+    Late,
+}
+
+/// How much may go wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Instances of each caller.
+    pub attempts: u8,
+    /// Requests or answers that are lost.
+    pub losses: u8,
+    /// Instances that end in the middle.
+    pub crashes: u8,
+}
+
+/// An instance at work.
+#[derive(Debug, PartialEq, Eq, Hash, Clone)]
+pub struct Running {
+    began: u64,
+    tape: Tape,
+}
+
+/// One caller.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// Instances begun.
+    pub attempts: u8,
+    running: Option<Running>,
+    /// The last answer; `None` before the first and after a crash.
+    pub answer: Option<String>,
+}
+
+/// A state.
+#[derive(Debug)]
+pub struct World<P: Protocol> {
+    /// The table.
+    pub items: Items,
+    /// The place of the clock among [`Protocol::seconds`].
+    pub tick: usize,
+    /// The callers.
+    pub callers: Vec<Caller>,
+    /// What has happened outside.
+    pub seen: P::Seen,
+    losses: u8,
+    crashes: u8,
+}
+
+impl<P: Protocol> Clone for World<P> {
+    fn clone(&self) -> Self {
+        Self {
+            items: self.items.clone(),
+            callers: self.callers.clone(),
+            seen: self.seen.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<P: Protocol> PartialEq for World<P> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.tick, self.losses, self.crashes) == (other.tick, other.losses, other.crashes)
+            && self.items == other.items
+            && self.callers == other.callers
+            && self.seen == other.seen
+    }
+}
+
+impl<P: Protocol> Hash for World<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.tick, self.losses, self.crashes).hash(state);
+        self.items.hash(state);
+        self.callers.hash(state);
+        self.seen.hash(state);
+    }
+}
+
+impl<P: Protocol> World<P> {
+    /// True if no instance is at work.
+    pub fn is_quiet(&self) -> bool {
+        self.callers.iter().all(|caller| caller.running.is_none())
+    }
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It is answered. An effect has the result with this number.
+    Answered(usize),
+    /// It has its effect, but the answer is lost.
+    AnswerLost(usize),
+    /// It is lost before it has an effect.
+    RequestLost,
+}
+
+/// What happens next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A caller's request starts an instance.
+    Begin(usize),
+    /// A call of a caller's instance, by its place among the waiting ones.
+    Serve(usize, usize, Fate),
+    /// A caller's instance ends in the middle.
+    Crash(usize),
+    /// Time passes.
+    Tick,
+    /// DynamoDB deletes an item by TTL.
+    Delete(String),
+}
+
+/// A protocol with its bounds, for `stateright`.
+#[derive(Debug)]
+pub struct Explored<P: Protocol> {
+    /// The protocol.
+    pub protocol: P,
+    bounds: Bounds,
+    seconds: Vec<u64>,
+    engine: Engine,
+    player: Player,
+}
+
+/// The figures of an exploration.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Different states.
+    pub states: usize,
+    /// Steps between them.
+    pub steps: usize,
+    /// The longest way without a detour.
+    pub depth: usize,
+    /// The time that it took.
+    pub time: Duration,
+}
+
+impl<P: Protocol> Explored<P> {
+    /// A protocol within bounds.
+    pub fn new(protocol: P, bounds: Bounds) -> Self {
+        Self {
+            seconds: protocol.seconds(),
+            protocol,
+            bounds,
+            engine: Engine::default(),
+            player: Player::default(),
+        }
+    }
+
+    /// The same with a table that ignores conditions. A promise must break then.
+    #[must_use]
+    pub fn without_conditions(mut self) -> Self {
+        self.engine.ignores_conditions = true;
+        self
+    }
+
+    /// The second at which the clock stands.
+    pub fn now(&self, world: &World<P>) -> u64 {
+        // After the last second of the model a fair end needs a few more.
+        let last = self.seconds.len() - 1;
+        let beyond = world.tick.saturating_sub(last) as u64;
+        self.seconds[world.tick.min(last)] + beyond * (self.protocol.patience() + 10)
+    }
+
+    /// Visits every state. The names of the broken promises with the way to each, and the figures.
+    pub fn explore(self) -> (Vec<(&'static str, String)>, Figures) {
+        let started = Instant::now();
+        let checker = self.checker().threads(2).spawn_bfs().join();
+        let broken = checker
+            .discoveries()
+            .into_iter()
+            .map(|(name, path)| (name, format!("{:#?}", path.into_actions())));
+        let broken = broken.collect();
+        let figures = Figures {
+            states: checker.unique_state_count(),
+            steps: checker.state_count(),
+            depth: checker.max_depth(),
+            time: started.elapsed(),
+        };
+        (broken, figures)
+    }
+
+    fn step(&self, caller: usize, world: &World<P>) -> Option<Step> {
+        let state = &world.callers[caller];
+        let running = state.running.as_ref()?;
+        let (attempt, began) = (state.attempts, running.began);
+        Some(
+            self.player
+                .step((caller, attempt, began), &running.tape, |wire| {
+                    self.protocol.code(caller, attempt, began, wire)
+                }),
+        )
+    }
+
+    fn calls(&self, caller: usize, world: &World<P>) -> Vec<Call> {
+        match self.step(caller, world) {
+            Some(Step::Waiting(calls)) => calls,
+            _ => Vec::new(),
+        }
+    }
+
+    fn is_late(&self, caller: usize, world: &World<P>) -> bool {
+        let running = world.callers[caller].running.as_ref();
+        running.is_some_and(|running| self.now(world) >= running.began + self.protocol.patience())
+    }
+
+    fn begin(&self, world: &mut World<P>, caller: usize) {
+        let began = self.now(world);
+        let state = &mut world.callers[caller];
+        state.attempts += 1;
+        state.answer = None;
+        state.running = Some(Running {
+            began,
+            tape: Tape::new(),
+        });
+        self.end(world, caller);
+    }
+
+    fn serve(&self, world: &mut World<P>, caller: usize, place: usize, fate: Fate) {
+        let mut calls = self.calls(caller, world);
+        let call = calls.swap_remove(place);
+        let answer = match fate {
+            Fate::RequestLost => None,
+            Fate::Answered(result) | Fate::AnswerLost(result) if call.is_effect() => {
+                let results = self.protocol.results(&call, caller, world);
+                let (answer, seen) = results[result].clone();
+                world.seen = seen;
+                Some(Reply {
+                    status: 200,
+                    body: answer.to_owned(),
+                })
+            }
+            Fate::Answered(_) | Fate::AnswerLost(_) => Some(self.engine.serve(
+                &mut world.items,
+                &call.target,
+                &call.body,
+            )),
+        };
+        let answer = answer.filter(|_| matches!(fate, Fate::Answered(_)));
+        let is_free = call.is_effect() && self.is_late(caller, world);
+        if answer.is_none() && !is_free {
+            world.losses += 1;
+        }
+        if answer.is_none() {
+            let what = if call.is_effect() {
+                Doubt::Answer
+            } else {
+                Doubt::Write
+            };
+            self.protocol.in_doubt(&mut world.seen, what, caller);
+        }
+        if let Some(running) = &mut world.callers[caller].running {
+            running.tape.push((call, answer));
+        }
+        self.end(world, caller);
+    }
+
+    /// Takes the answer of an instance that has ended. Its tape is forgotten.
+    fn end(&self, world: &mut World<P>, caller: usize) {
+        if let Some(Step::Ended(answer)) = self.step(caller, world) {
+            self.protocol.answered(&mut world.seen, caller, &answer);
+            let state = &mut world.callers[caller];
+            (state.running, state.answer) = (None, Some(answer));
+        }
+    }
+
+    /// True if a working world brings about what it should: all instances at work end, then the
+    /// first caller repeats its request until it is done.
+    pub fn ends_well(&self, world: &World<P>) -> bool {
+        let mut world = world.clone();
+        for _ in 0..4 {
+            for caller in 0..world.callers.len() {
+                for _ in 0..60 {
+                    let calls = self.calls(caller, &world);
+                    let Some(call) = calls.first() else { break };
+                    let late = call.is_effect() && self.is_late(caller, &world);
+                    let fate = if late {
+                        Fate::RequestLost
+                    } else {
+                        Fate::Answered(0)
+                    };
+                    self.serve(&mut world, caller, 0, fate);
+                }
+            }
+            if self.protocol.is_achieved(&world) {
+                return true;
+            }
+            world.tick += 1;
+            for caller in 0..world.callers.len() {
+                self.begin(&mut world, caller);
+            }
+        }
+        false
+    }
+}
+
+impl<P: Protocol> Model for Explored<P> {
+    type State = World<P>;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World<P>> {
+        vec![World {
+            items: Items::default(),
+            tick: 0,
+            callers: vec![Caller::default(); self.protocol.callers()],
+            seen: P::Seen::default(),
+            losses: 0,
+            crashes: 0,
+        }]
+    }
+
+    fn actions(&self, world: &World<P>, actions: &mut Vec<Action>) {
+        for (number, caller) in world.callers.iter().enumerate() {
+            if caller.running.is_none() {
+                let may = caller.attempts == 0 || self.protocol.repeats(caller.answer.as_deref());
+                if may && caller.attempts < self.bounds.attempts {
+                    actions.push(Action::Begin(number));
+                }
+                continue;
+            }
+            if world.crashes < self.bounds.crashes {
+                actions.push(Action::Crash(number));
+            }
+            for (place, call) in self.calls(number, world).iter().enumerate() {
+                if call.is_effect() && self.is_late(number, world) {
+                    // Its time is over. So it does not begin.
+                    actions.push(Action::Serve(number, place, Fate::RequestLost));
+                    continue;
+                }
+                let results = if call.is_effect() {
+                    self.protocol.results(call, number, world).len()
+                } else {
+                    1
+                };
+                let may_lose = world.losses < self.bounds.losses;
+                for result in 0..results {
+                    actions.push(Action::Serve(number, place, Fate::Answered(result)));
+                    if may_lose {
+                        actions.push(Action::Serve(number, place, Fate::AnswerLost(result)));
+                    }
+                }
+                if may_lose {
+                    actions.push(Action::Serve(number, place, Fate::RequestLost));
+                }
+            }
+        }
+        if world.tick + 1 < self.seconds.len() {
+            actions.push(Action::Tick);
+        }
+        let over = world.items.expired(self.now(world));
+        actions.extend(over.into_iter().map(Action::Delete));
+    }
+
+    fn next_state(&self, world: &World<P>, action: Action) -> Option<World<P>> {
+        let mut world = world.clone();
+        match action {
+            Action::Begin(caller) => self.begin(&mut world, caller),
+            Action::Serve(caller, place, fate) => self.serve(&mut world, caller, place, fate),
+            Action::Crash(caller) => {
+                world.crashes += 1;
+                world.callers[caller].running = None;
+                self.protocol
+                    .in_doubt(&mut world.seen, Doubt::Crash, caller);
+            }
+            Action::Tick => {
+                world.tick += 1;
+                for caller in 0..world.callers.len() {
+                    if self.is_late(caller, &world) {
+                        self.protocol.in_doubt(&mut world.seen, Doubt::Late, caller);
+                    }
+                }
+            }
+            Action::Delete(name) => world.items.delete(&name),
+        }
+        Some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        P::promises()
+    }
+}

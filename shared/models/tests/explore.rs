@@ -1,0 +1,137 @@
+//! Explores each protocol. `MODELS=deep` explores more instances, losses and crashes.
+
+use models::code::OneTimeCode;
+use models::mail::{DELIVERED, Mail, ONE_SMS};
+use models::reply::{ONE_REPLY, Reply};
+use models::world::{Bounds, Explored, Protocol};
+
+fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
+    Bounds {
+        attempts,
+        losses,
+        crashes,
+    }
+}
+
+/// More than CI has time for.
+fn is_deep() -> bool {
+    std::env::var_os("MODELS").is_some_and(|word| word == "deep")
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are for the docs")]
+fn holds<P: Protocol>(name: &str, explored: Explored<P>) {
+    let (found, figures) = explored.explore();
+    let promises = P::promises();
+    for (promise, path) in &found {
+        let is_failure = promises
+            .iter()
+            .any(|known| known.name == *promise && known.expectation.discovery_is_failure());
+        assert!(!is_failure, "{name}: {promise}: {path}");
+    }
+    for promise in promises {
+        let is_reached = found.iter().any(|(reached, _)| *reached == promise.name);
+        assert!(
+            promise.expectation.discovery_is_failure() || is_reached,
+            "{name} never reaches: {}",
+            promise.name
+        );
+    }
+    println!(
+        "{name}: {} states, {} steps, depth {}, {:.1} s",
+        figures.states,
+        figures.steps,
+        figures.depth,
+        figures.time.as_secs_f64()
+    );
+}
+
+fn breaks<P: Protocol>(promise: &str, explored: Explored<P>) {
+    let (found, _) = explored.explore();
+    assert!(
+        found.iter().any(|(broken, _)| *broken == promise),
+        "the model does not notice that this breaks: {promise}"
+    );
+}
+
+fn code(copies: usize) -> OneTimeCode {
+    OneTimeCode {
+        copies,
+        stops_when_unknown: true,
+    }
+}
+
+fn mail(posts: usize) -> Mail {
+    Mail {
+        posts,
+        withdraws_at_once: false,
+    }
+}
+
+#[test]
+fn a_code_is_sent_once() {
+    holds("code", Explored::new(code(2), bounds(2, 1, 1)));
+    if is_deep() {
+        holds("code, deep", Explored::new(code(3), bounds(2, 2, 1)));
+    }
+}
+
+#[test]
+fn a_code_is_sent_twice_if_the_conditions_are_ignored() {
+    let explored = Explored::new(code(2), bounds(1, 0, 0)).without_conditions();
+    breaks("a one-time code is sent once", explored);
+}
+
+#[test]
+fn a_code_is_sent_twice_if_a_lost_answer_is_taken_for_a_failure() {
+    let careless = OneTimeCode {
+        copies: 1,
+        stops_when_unknown: false,
+    };
+    breaks(
+        "a one-time code is sent once",
+        Explored::new(careless, bounds(1, 1, 0)),
+    );
+}
+
+#[test]
+fn a_mail_becomes_one_sms() {
+    holds("mail", Explored::new(mail(2), bounds(2, 1, 1)));
+    if is_deep() {
+        holds("mail, deep", Explored::new(mail(3), bounds(2, 2, 1)));
+    }
+}
+
+#[test]
+fn a_mail_becomes_two_sms_if_the_conditions_are_ignored() {
+    let explored = Explored::new(mail(2), bounds(1, 0, 0)).without_conditions();
+    breaks(ONE_SMS, explored);
+}
+
+#[test]
+fn a_mail_is_lost_if_its_request_is_withdrawn_before_the_failure_is_stored() {
+    let careless = Mail {
+        posts: 1,
+        withdraws_at_once: true,
+    };
+    breaks(DELIVERED, Explored::new(careless, bounds(2, 1, 0)));
+}
+
+#[test]
+fn a_request_is_confirmed_by_one_reply() {
+    holds(
+        "reply",
+        Explored::new(Reply { replies: 2 }, bounds(2, 1, 1)),
+    );
+    if is_deep() {
+        holds(
+            "reply, deep",
+            Explored::new(Reply { replies: 3 }, bounds(2, 2, 1)),
+        );
+    }
+}
+
+#[test]
+fn a_request_is_confirmed_by_two_replies_if_the_conditions_are_ignored() {
+    let explored = Explored::new(Reply { replies: 2 }, bounds(1, 0, 0)).without_conditions();
+    breaks(ONE_REPLY, explored);
+}
