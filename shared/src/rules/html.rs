@@ -338,6 +338,7 @@ mod tests {
             read.is_none() && pieces <= tag.len() / PIECE + 1,
             "{pieces}"
         );
+        assert_eq!(read_in_pieces(&"x".repeat(2 * PIECE + 1)).1, 3);
     }
 
     #[test]
@@ -350,6 +351,7 @@ mod tests {
         assert_eq!(read(&many(ATTRIBUTE_LIMIT)), None);
         assert_eq!(read(&"<a href=x>".repeat(LINK_LIMIT + 1)), None);
         assert_eq!(read(&"x".repeat(SIZE_LIMIT + 1)), None);
+        assert!(read(&"x".repeat(SIZE_LIMIT)).is_some());
         assert_eq!(
             read(&format!("<a href=x><!--{}", "x".repeat(400_000)))
                 .unwrap()
