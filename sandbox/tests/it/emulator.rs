@@ -16,8 +16,8 @@ use sandbox::{Sandbox, wire::client};
 use serde_json::Value;
 
 use crate::{
-    binary,
-    events::{inhabited, is_forged, moved, request, requests},
+    API, binary,
+    events::{inhabited, is_forged, moved, request, requests, run},
 };
 
 /// Name the emulator and a file with SAM's environments.
@@ -99,6 +99,8 @@ async fn every_request_is_answered_under_aws_s_emulator_with_sam_s_environment()
     };
     let sandbox = inhabited().await;
     let environments = environments(Path::new(&environments_file), &sandbox);
+    // The API of the phone menu's functions.
+    let _api = run(&sandbox, API).await;
     let mut answered = 0;
     for (function, files) in requests(&sandbox) {
         let binary = binary(&function).await;
