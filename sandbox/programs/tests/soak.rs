@@ -1,5 +1,4 @@
 //! A round of the soak, from its seed.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
