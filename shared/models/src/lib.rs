@@ -1,4 +1,4 @@
-//! Models of the protocols. `docs/models.md` explains them and names the figures.
+//! Models of the protocols. `docs/models.md` explains them.
 //!
 //! A model explores every interleaving of several instances of a protocol: crashes between any two
 //! effects, lost requests and lost answers, leases that end, late writers, repeats by the caller,

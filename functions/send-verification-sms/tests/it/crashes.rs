@@ -73,7 +73,7 @@ async fn killed_after_twilio_took_it_and_answered_meanwhile_nothing_is_sent_agai
     assert_eq!((scene.texts(), scene.asked()), (1, 1));
 }
 
-/// Found by the model `mail` of `shared/models`.
+/// Found while the model `mail` of `shared/models` was written.
 #[tokio::test]
 async fn a_failure_that_could_not_be_stored_costs_no_mail() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
