@@ -307,7 +307,12 @@ async fn a_service_that_keeps_the_texts_of_our_number_is_told_to_leave_them() {
             "messaging service {sid}, which holds {NUMBER}: use_inbound_webhook_on_number is false, should be true"
         );
         assert!(doctor.code == 1 && doctor.out.contains(&line), "{doctor:?}");
-        assert!(doctor.out.contains("operator connect twilio"), "{doctor:?}");
+        assert!(
+            doctor
+                .out
+                .contains("operator --stack switchboard connect twilio"),
+            "{doctor:?}"
+        );
         let output = scene.succeed(&["connect", "twilio"]).await;
         let line = format!(
             "set use_inbound_webhook_on_number of messaging service {sid}, which holds {NUMBER} from false to true, {went}\n"
@@ -398,7 +403,10 @@ async fn a_route_for_raw_mails_is_mended() {
     );
     let doctor = scene.run(&["doctor"]).await;
     assert!(
-        doctor.out.contains("/mime") && doctor.out.contains("operator connect mailgun"),
+        doctor.out.contains("/mime")
+            && doctor
+                .out
+                .contains("operator --stack switchboard connect mailgun"),
         "{doctor:?}"
     );
     scene.succeed(&["connect", "mailgun"]).await;

@@ -144,6 +144,16 @@ impl Evaluation<'_> {
                 self.value(&operand[if holds { 1 } else { 2 }])
             }
             "Fn::Sub" => self.substitute(operand).map(Value::from),
+            "Fn::Split" => {
+                let whole = text(&self.value(&operand[1])?);
+                Ok(whole.split(&text(&operand[0])).map(Value::from).collect())
+            }
+            "Fn::Select" => {
+                let parts = self.value(&operand[1])?;
+                let place = text(&self.value(&operand[0])?).parse().ok();
+                let part = place.and_then(|place: usize| parts.get(place).cloned());
+                part.ok_or_else(|| "Fn::Select: there is no such part".to_owned())
+            }
             "Fn::Join" => {
                 let parts = self.value(&operand[1])?;
                 let parts: Vec<String> = parts.as_array().into_iter().flatten().map(text).collect();

@@ -1,7 +1,8 @@
 //! A one-time code: the gateway's journal with failover between two providers.
 
 use shared::platform::table::{Item, Table, Write};
-use shared::rules::journal::{Entry, Met, Repeat, Stage};
+use shared::rules::journal::{Entry, Stage};
+use shared::rules::met::{Met, Repeat};
 use stateright::Property;
 
 use crate::tape::{Call, Code, Wire, at};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use shared::platform::table::{Item, Table, Unavailable};
-use shared::rules::journal::{Entry, Met, Repeat, Stage};
+use shared::rules::journal::{Entry, Stage};
 use shared::rules::link::Kind;
+use shared::rules::met::{Met, Repeat};
 use shared::rules::pending::{self, Request};
 use shared::rules::phone::E164;
 use stateright::Property;

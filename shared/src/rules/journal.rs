@@ -7,10 +7,6 @@
 //! *unknown* allows: a verification text is sent again (losing one is worse than repeating it), a
 //! one-time code never.
 
-mod met;
-
-pub use met::{Met, Repeat};
-
 use std::time::{Duration, Instant, SystemTime};
 
 use super::delivery::{self, EARLIER_SIDS, Reference, WAIT_FOR_RECEIPTS};

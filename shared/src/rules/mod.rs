@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod kept;
 pub mod limits;
 pub mod link;
+pub mod met;
 pub mod pending;
 pub mod phone;
 pub mod scoreboard;

@@ -3,8 +3,9 @@
 use std::time::{Instant, SystemTime};
 
 use shared::platform::table::{Item, Write, epoch};
-use shared::rules::journal::{Entry, Met, Repeat, Stage};
+use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
+use shared::rules::met::{Met, Repeat};
 
 use super::budgets;
 use super::message::Message;

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{Entry, Stage};
 use crate::platform::table::Item;
+use crate::rules::journal::{Entry, Stage};
 
 /// After which outcome of an earlier attempt a message is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
