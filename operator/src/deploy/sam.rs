@@ -17,7 +17,7 @@ const LINES: usize = 12;
 const TAIL: usize = 16 * 1024;
 
 /// What usually helps, by a part of the output.
-const HINTS: [(&str, &str); 6] = [
+const HINTS: [(&str, &str); 7] = [
     (
         "ExpiredToken",
         "The login has expired: log in again (`aws sso login`).",
@@ -36,6 +36,10 @@ const HINTS: [(&str, &str); 6] = [
     ),
     (
         "missing Tags and/or Outputs",
+        "sam was stopped while it made its own bucket: run `aws cloudformation delete-stack --stack-name aws-sam-cli-managed-default`.",
+    ),
+    (
+        "ManagedStackSource tag is missing",
         "sam was stopped while it made its own bucket: run `aws cloudformation delete-stack --stack-name aws-sam-cli-managed-default`.",
     ),
     (
