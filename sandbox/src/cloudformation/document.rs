@@ -144,10 +144,6 @@ impl Evaluation<'_> {
                 self.value(&operand[if holds { 1 } else { 2 }])
             }
             "Fn::Sub" => self.substitute(operand).map(Value::from),
-            "Fn::Split" => {
-                let whole = text(&self.value(&operand[1])?);
-                Ok(whole.split(&text(&operand[0])).map(Value::from).collect())
-            }
             "Fn::Select" => {
                 let parts = self.value(&operand[1])?;
                 let place = text(&self.value(&operand[0])?).parse().ok();
