@@ -41,7 +41,7 @@ pub trait Function: Sized {
     /// time itself, because it has something to close.
     const TIME: Option<Duration>;
 
-    /// The beginning of a key that the function's role may read: the [probe](super::probe) reads an
+    /// The beginning of a key that the function's role may read: the probe ([`super::probe`]) reads an
     /// item of it that does not exist.
     const READS: &'static str = "words#";
 
