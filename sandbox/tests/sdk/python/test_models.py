@@ -33,6 +33,8 @@ MODELS = [
     ("Auth0", "GET", r"/api/v2/clients/[^/]+", auth0.GetClientResponseContent),
     ("Auth0", "GET", r"/api/v2/resource-servers/[^/]+", auth0.GetResourceServerResponseContent),
     ("Auth0", "GET", r"/api/v2/attack-protection/brute-force-protection", auth0.GetBruteForceSettingsResponseContent),
+    ("Auth0", "GET", r"/api/v2/attack-protection/suspicious-ip-throttling", auth0.GetSuspiciousIpThrottlingSettingsResponseContent),
+    ("Auth0", "GET", r"/api/v2/attack-protection/phone-provider-protection", auth0.GetPhoneProviderProtectionResponseContent),
     ("Auth0", "GET", r"/api/v2/email-templates/\w+", auth0.GetEmailTemplateResponseContent),
 ]
 

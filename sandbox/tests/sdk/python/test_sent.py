@@ -194,9 +194,12 @@ CALLS = [
     ("Auth0", "GET", r"/api/v2/clients/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.clients.get(id)),
     ("Auth0", "GET", r"/api/v2/resource-servers/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.resource_servers.get(id)),
     ("Auth0", "GET", r"/api/v2/attack-protection/brute-force-protection", lambda sdks, ours: sdks.auth0.attack_protection.brute_force_protection.get()),
+    ("Auth0", "GET", r"/api/v2/attack-protection/suspicious-ip-throttling", lambda sdks, ours: sdks.auth0.attack_protection.suspicious_ip_throttling.get()),
+    ("Auth0", "GET", r"/api/v2/attack-protection/phone-provider-protection", lambda sdks, ours: sdks.auth0.attack_protection.phone_provider_protection.get()),
     ("Auth0", "GET", r"/api/v2/email-templates/(?P<name>\w+)", lambda sdks, ours, name: sdks.auth0.email_templates.get(name)),
     ("Mailgun", "GET", r"/v3/routes", lambda sdks, ours: sdks.mailgun(ours, params=ours.fields)),
     ("Mailgun", "GET", r"/v4/domains/[^/]+", lambda sdks, ours: sdks.mailgun(ours)),
+    ("Mailgun", "GET", r"/v5/accounts/http_signing_key", lambda sdks, ours: sdks.mailgun(ours)),
     ("Mailgun", "POST", r"/v3/routes", lambda sdks, ours: sdks.mailgun(ours, data=ours.fields)),
     ("Mailgun", "PUT", r"/v3/routes/\w+", lambda sdks, ours: sdks.mailgun(ours, data=ours.fields)),
 ]
