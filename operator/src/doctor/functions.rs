@@ -22,7 +22,11 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) {
     // Some functions have several URLs.
     let mut urls: BTreeMap<String, (&str, Url)> = BTreeMap::new();
     for (output, mut url) in context.stack.urls() {
-        url.set_path("/");
+        // At a domain of one's own, the first part of the path chooses the function.
+        let own = context.stack.get("Domain").and(url.path_segments());
+        let first = own.and_then(|mut parts| parts.next());
+        let path = first.map_or_else(|| "/".to_owned(), |first| format!("/{first}/"));
+        url.set_path(&path);
         urls.entry(url.to_string()).or_insert((output, url));
     }
     let asked = urls.into_values().map(async |(output, url)| {

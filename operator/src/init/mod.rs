@@ -30,7 +30,7 @@ use crate::settings::{self, Section, Values};
 /// Ask what a new stack needs, and write its section of samconfig.toml
 #[derive(clap::Args)]
 #[command(long_about = "\
-Ask what a new stack needs, and write its section of samconfig.toml. Then `sam build && sam deploy` asks nothing.
+Ask what a new stack needs, and write its section of samconfig.toml. Then `operator deploy` does the rest.
 
 The command asks what the stack shall do, and only what that needs. It checks each answer at once: by the template's limits, by the functions' \
 own readers, and at the provider (the Auth0 tenant answers, the number is yours, the domain's MX records lead to Mailgun). With keys of Twilio \
@@ -230,10 +230,11 @@ fn next(environment: &str, stack: &str, left: &[&str]) -> Vec<String> {
         format!(" --config-env {environment}")
     };
     let mut commands = vec![
-        format!("sam build && sam deploy{environment}"),
+        format!("cargo operator deploy{environment}"),
         format!("export SWITCHBOARD_STACK={stack}"),
     ];
+    // `deploy` asks for the keys that are still missing. Where nobody can be asked, these set them.
     commands.extend(left.iter().map(|name| fill::command(name)));
-    commands.push("cargo operator connect && cargo operator doctor".to_owned());
+    commands.push("cargo operator doctor".to_owned());
     commands
 }

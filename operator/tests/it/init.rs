@@ -366,7 +366,7 @@ async fn without_a_person_all_that_is_missing_is_listed_at_once() {
     assert!(
         output
             .out
-            .contains("sam build && sam deploy --config-env prod"),
+            .contains("cargo operator deploy --config-env prod"),
         "{output:?}"
     );
     assert!(
