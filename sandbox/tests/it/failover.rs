@@ -194,6 +194,18 @@ async fn the_text_that_goes_on_is_the_same_and_nothing_stays_behind() {
 }
 
 #[tokio::test]
+async fn the_next_provider_may_be_aws_which_has_no_secret() {
+    let circle = keeping("*=plivo,aws").await;
+    let text = sent(&circle, PHONE, 27_182_818).await;
+    for _ in 0..2 {
+        assert_eq!(circle.sandbox.plivo.report(&text, FAILED).await, 204);
+    }
+    let again = circle.sandbox.aws_sms.messages();
+    assert_eq!(again.len(), 1);
+    assert_eq!((&again[0].to, &again[0].text), (&text.to, &text.text));
+}
+
+#[tokio::test]
 async fn nobody_gets_an_older_code_after_a_newer_one() {
     let circle = keeping("*=plivo,clickatell").await;
     let older = sent(&circle, PHONE, 1).await;

@@ -24,6 +24,20 @@ async fn a_delivered_text_is_stored_and_counted_once_for_each_provider() {
 }
 
 #[tokio::test]
+async fn the_receipt_of_each_kind_of_text_finds_its_entry() {
+    for kind in ["code", "mail", "voicemail", "missed"] {
+        let scene = Scene::start().await;
+        let hash = "AAAAAAAAAAAAAAAAAAAAAA";
+        let entry = format!("sent#{kind}#{hash}");
+        scene.sent_as(&entry, "twilio", SID).await;
+        let path = format!("/twilio/{kind}-{hash}");
+        assert_eq!(scene.twilio_of(&path, SID, "delivered", &[]).await, 204);
+        let stored = scene.reported("twilio").await;
+        assert_eq!(stored.as_deref(), Some("delivered"), "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn every_provider_is_understood() {
     for provider in [
         "plivo",

@@ -55,9 +55,14 @@ impl Scene {
 
     /// A code that `provider` accepted under this id ten seconds ago.
     pub(crate) async fn sent(&self, provider: &str, id: &str) {
+        self.sent_as(JOURNAL, provider, id).await;
+    }
+
+    /// As [`Scene::sent`], a text with this entry of the journal.
+    pub(crate) async fn sent_as(&self, journal: &str, provider: &str, id: &str) {
         let now = sandbox::now().as_secs();
         let texts = [
-            ("pk", JOURNAL),
+            ("pk", journal),
             ("sk", "send"),
             ("stage", "sent"),
             ("provider", provider),
