@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use serde::Deserialize;
 use serde_json::Value;
 use shared::platform::bearer::presented;
 use shared::platform::request::Request;
@@ -9,6 +10,16 @@ use shared::vendors::twilio::webhook::Form;
 
 /// The most parameters that a form of Twilio's may have.
 const PARAMETER_LIMIT: usize = 500;
+
+/// What a function reads of an event as text. A number anywhere else may be of any size.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    #[serde(default)]
+    raw_path: Value,
+    #[serde(default)]
+    raw_query_string: Value,
+}
 
 /// A request's path and query are the bytes that were sent. Its body has no content before its
 /// length was checked.
@@ -19,10 +30,10 @@ pub fn event(data: &[u8]) {
     let Ok(request) = Request::from_event(event, "id", Instant::now()) else {
         return;
     };
-    let sent: Value = serde_json::from_str(event).expect("a request came from JSON");
-    let query = sent["rawQueryString"].as_str().unwrap_or_default();
+    let sent: Sent = serde_json::from_str(event).expect("a request came from JSON");
+    let query = sent.raw_query_string.as_str().unwrap_or_default();
     assert_eq!(request.query(), query);
-    let path = sent["rawPath"].as_str().filter(|path| !path.is_empty());
+    let path = sent.raw_path.as_str().filter(|path| !path.is_empty());
     let path = path.unwrap_or("/");
     assert_eq!(request.path(), path);
     assert!(request.body().is_empty());
