@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     Sandbox,
     template::{Function, Template},
+    twilio,
 };
 
 /// A value, as somebody wrote it.
@@ -159,7 +160,14 @@ impl OwnSettings {
                         let of = settings.functions.entry(function.name.clone()).or_default();
                         of.insert(variable.to_owned(), value.to_owned());
                     }
-                    Err(why) => settings.note(name, value, why.as_deref()),
+                    Err(why) => {
+                        let stands_in = why.is_none().then(|| callers(variable, value)).flatten();
+                        settings.note(name, value, why.or_else(|| stands_in.clone()).as_deref());
+                        if let Some(own) = stands_in {
+                            let of = settings.functions.entry(function.name.clone()).or_default();
+                            of.insert(variable.to_owned(), own);
+                        }
+                    }
                 }
             }
         }
@@ -231,6 +239,15 @@ fn fits(
     }
 }
 
+/// The sandbox's number in the place of each provider's number. A gateway with `VOICE_PROVIDERS` does
+/// not start without one.
+fn callers(variable: &str, value: &str) -> Option<String> {
+    let providers = value.split(',').filter_map(|entry| entry.split_once(':'));
+    let callers = providers.map(|(provider, _)| format!("{}:{}", provider.trim(), twilio::NUMBER));
+    let callers = callers.collect::<Vec<_>>().join(",");
+    (variable == "VOICE_FROM" && !callers.is_empty()).then_some(callers)
+}
+
 /// Whether a URL leads to this machine.
 fn is_local(url: &str) -> bool {
     url::Url::parse(url)
@@ -296,6 +313,24 @@ mod tests {
         assert_eq!(
             settings.notes,
             ["Without effect in the sandbox: LogRetentionDays."]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_number_that_calls_is_the_sandboxs() {
+        let sandbox = Sandbox::start().await;
+        let given = [
+            given("VoiceProviders", "twilio,vonage"),
+            given("VoiceFrom", "twilio:+4580808080, vonage:+4580808081"),
+        ];
+        let settings = OwnSettings::of(&sandbox, &given).unwrap();
+        let expected = "twilio:+15005550006,vonage:+15005550006";
+        let set = settings.value("sms-gateway", "VOICE_FROM");
+        assert_eq!(set, Some(expected));
+        let note = settings.notes.join("\n");
+        assert!(
+            note.contains(&format!("the sandbox has {expected} in its place.")),
+            "{note}"
         );
     }
 

@@ -135,17 +135,10 @@ pub(crate) async fn set(
         }
     };
     let also = match also {
-        Some((id, stored)) => Some(
-            write(
-                vault,
-                sends,
-                id,
-                &stored,
-                for_sending(&updated),
-                wishes.dry_run,
-            )
-            .await?,
-        ),
+        Some((id, stored)) => {
+            let kept = for_sending(&updated, &stored, wishes);
+            Some(write(vault, sends, id, &stored, kept, wishes.dry_run).await?)
+        }
         None => None,
     };
     let asked = write(vault, spec, id, &stored, updated, wishes.dry_run).await?;
@@ -161,18 +154,31 @@ pub(crate) async fn set(
 }
 
 /// The part of the secret `twilio` that calls to Twilio require. It contains the Auth Token only if
-/// there is no API key.
-fn for_sending(twilio: &Map<String, Value>) -> Map<String, Value> {
-    let key = ["account_sid", "api_key_sid", "api_key_secret"];
-    let wanted = if key.iter().all(|name| twilio.contains_key(*name)) {
-        &key[..]
+/// there is no API key. A key that only `stored`, the secret for these calls, has is kept: Twilio
+/// shows a key once.
+fn for_sending(
+    twilio: &Map<String, Value>,
+    stored: &Map<String, Value>,
+    wishes: &Wishes,
+) -> Map<String, Value> {
+    const KEY: [&str; 3] = ["account_sid", "api_key_sid", "api_key_secret"];
+    let has_key = |secret: &Map<String, Value>| KEY.iter().all(|name| secret.contains_key(*name));
+    let is_of_account = stored.get("account_sid") == twilio.get("account_sid");
+    let is_unwanted = wishes.replace
+        || KEY
+            .iter()
+            .any(|name| wishes.remove.iter().any(|one| one == name));
+    let (source, wanted) = if has_key(twilio) {
+        (twilio, &KEY[..])
+    } else if has_key(stored) && is_of_account && !is_unwanted {
+        (stored, &KEY[..])
     } else {
-        &["account_sid", "auth_token"]
+        (twilio, &["account_sid", "auth_token"][..])
     };
-    wanted
+    let values = wanted
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), twilio.get(*name)?.clone())))
-        .collect()
+        .filter_map(|name| Some(((*name).to_owned(), source.get(*name)?.clone())));
+    values.collect()
 }
 
 /// Writes a secret, unless nothing has changed.

@@ -255,6 +255,38 @@ async fn who_only_sends_gets_the_api_key_or_where_there_is_none_the_auth_token()
     );
 }
 
+/// As docs/deploy.md shows it by hand. Twilio shows a key only once.
+#[tokio::test]
+async fn an_api_key_that_only_the_secret_for_sending_has_is_kept() {
+    let scene = Scene::new().await;
+    let aws = &scene.sandbox.aws;
+    let sid = twilio::ACCOUNT_SID;
+    let key = json!({ "account_sid": sid, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": twilio::API_KEY_SECRET });
+    let token = json!({ "account_sid": sid, "auth_token": "example-auth-token-1" });
+    aws.set_secret("switchboard/twilio", &token);
+    aws.set_secret("switchboard/twilio-send", &key);
+    let set = async |more: &[&str], input: &str| {
+        let arguments = [&SET[..], &["twilio", "--stdin"], more].concat();
+        scene.run_with(&arguments, &[], input).await
+    };
+    for input in ["", "{}"] {
+        let output = set(&[], input).await;
+        assert!(
+            output.code == 2 && output.err.contains("nothing was given"),
+            "{output:?}"
+        );
+        assert_eq!(aws.secret("switchboard/twilio-send").unwrap(), key);
+    }
+    let output = set(&["--rotate"], r#"{"auth_token":"example-auth-token-2"}"#).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(aws.secret("switchboard/twilio-send").unwrap(), key);
+    // A key of another account is of no use.
+    let other = json!({ "account_sid": "AC00000000000000000000000000000009", "auth_token": "example-auth-token-3" });
+    let output = set(&[], &other.to_string()).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(aws.secret("switchboard/twilio-send").unwrap(), other);
+}
+
 #[tokio::test]
 async fn where_twilio_calls_nobody_the_auth_token_is_not_asked_for() {
     let scene = Scene::new().await;

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct Door {
     server: Server,
     slot: Slot,
-    pub(super) invoked: Slot,
+    invoked: Slot,
 }
 
 impl Door {
@@ -43,6 +43,11 @@ impl Door {
 
     pub(crate) fn attach_to_invoke_api(&self, core: &Arc<Core>) {
         *lock(&self.invoked) = Arc::downgrade(core);
+    }
+
+    /// The function behind the Function URL, and the one of the Invoke API.
+    pub(super) fn slots(&self) -> [Slot; 2] {
+        [Arc::clone(&self.slot), Arc::clone(&self.invoked)]
     }
 
     /// Invokes the function behind the Function URL, as a schedule does.

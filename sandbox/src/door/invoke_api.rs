@@ -21,6 +21,9 @@ use crate::{
     wire::{Complaints, RequestNumber, Server, lock},
 };
 
+/// By function: the one behind the Function URL, and the one for recorded events.
+type Slots = BTreeMap<String, [Slot; 2]>;
+
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 pub(crate) async fn invoke_api(
@@ -28,9 +31,9 @@ pub(crate) async fn invoke_api(
     doors: &BTreeMap<String, Door>,
     tokens: Tokens,
 ) -> io::Result<Server> {
-    let slots: BTreeMap<String, Slot> = doors
-        .iter()
-        .map(|(name, door)| (name.clone(), Arc::clone(&door.invoked)))
+    let entries = doors.iter();
+    let slots: Slots = entries
+        .map(|(name, door)| (name.clone(), door.slots()))
         .collect();
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -68,7 +71,7 @@ async fn unknown(
 }
 
 async fn invoke(
-    State(state): State<Arc<(BTreeMap<String, Slot>, Tokens)>>,
+    State(state): State<Arc<(Slots, Tokens)>>,
     Path(name): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
     Extension(number): Extension<RequestNumber>,
@@ -85,12 +88,13 @@ async fn invoke(
         error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &what)
     };
     // The sandbox publishes no versions or aliases.
-    let named = |function: &str| {
-        slots
-            .get(function)
-            .filter(|_| qualifier.is_none_or(|qualifier| qualifier == "$LATEST"))
+    let is_latest = qualifier.is_none_or(|qualifier| qualifier == "$LATEST");
+    let found = find(slots, function).filter(|_| is_latest);
+    let Some([url, recorded]) = found else {
+        return not_found();
     };
-    let Some(core) = named(function).and_then(|slot| lock(slot).upgrade()) else {
+    let slot = if is_probe(&event) { url } else { recorded };
+    let Some(core) = lock(slot).upgrade() else {
         return not_found();
     };
     let header = |name: &str| {
@@ -179,6 +183,25 @@ async fn invoke(
         answer.headers_mut().insert("x-amz-log-result", log);
     }
     answer
+}
+
+/// The function of this name: its folder's, or the one that a stack gives it (`acme-SmsGateway-7CC0EA7D9FE7`).
+fn find<'a>(slots: &'a Slots, name: &str) -> Option<&'a [Slot; 2]> {
+    let of_stack = || {
+        let (rest, _unique) = name.rsplit_once('-')?;
+        let (_stack, id) = rest.rsplit_once('-')?;
+        let is_meant = |folder: &str| folder.replace('-', "").eq_ignore_ascii_case(id);
+        let mut entries = slots.iter();
+        entries.find_map(|(folder, slots)| is_meant(folder).then_some(slots))
+    };
+    slots.get(name).or_else(of_stack)
+}
+
+/// True for the question of `operator doctor` what a function can reach. It is about the function
+/// behind the URL. The one for recorded events has the URLs of a container.
+fn is_probe(event: &[u8]) -> bool {
+    let event: serde_json::Value = serde_json::from_slice(event).unwrap_or_default();
+    event["switchboard"] == "probe"
 }
 
 /// A function's name and qualifier. `name` is a name, a partial ARN (`account:function:name`) or an

@@ -46,6 +46,46 @@ async fn each_function_says_that_it_reaches_secrets_table_and_upstreams() {
     }
 }
 
+/// `cargo sandbox` runs a second process of each function, whose tenant has the name that a container
+/// knows. A stack that was deployed here has names of its own.
+#[tokio::test]
+async fn by_the_invoke_api_the_function_behind_the_url_answers_under_each_of_its_names() {
+    let sandbox = Sandbox::start().await;
+    let name = "receive-confirmation-sms";
+    let executable = binary(name).await;
+    let url = sandbox.run(name, executable).await;
+    let recorded = sandbox.run_recorded(name, executable, &[]).await;
+    for lambda in [&url, &recorded] {
+        lambda.wait_ready().await.unwrap();
+    }
+    let ask = async |function: &str| {
+        let api = sandbox.invoke_api().url();
+        let request = client().post(format!("{api}/2015-03-31/functions/{function}/invocations"));
+        let answer = request.json(&probe()).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
+    };
+    for function in [name, "acme-two-ReceiveConfirmationSms-7CC0EA7D9FE7"] {
+        let (status, answer) = ask(function).await;
+        assert_eq!(status, 200, "{function}: {answer}");
+        let upstreams = answer["upstreams"].as_array().unwrap();
+        let tenant = upstreams
+            .iter()
+            .find(|one| one["variable"] == "AUTH0_URL")
+            .unwrap();
+        assert!(is_fine(tenant), "{function}: {tenant}");
+    }
+    for function in [
+        "acme-Nothing-7CC0EA7D9FE7",
+        "ReceiveConfirmationSms",
+        "acme",
+    ] {
+        assert_eq!(ask(function).await.0, 404, "{function}");
+    }
+}
+
 #[tokio::test]
 async fn a_stranger_who_sends_a_probe_gets_the_answer_to_any_other_request() {
     let sandbox = Sandbox::start().await;

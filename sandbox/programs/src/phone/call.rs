@@ -24,7 +24,7 @@ pub(crate) struct Call {
     /// The number that is called
     to: String,
     /// Keys that the caller presses, such as 10042#2718# ; without more keys, the caller hangs up
-    #[arg(long, value_name = "KEYS", default_value = "")]
+    #[arg(long, value_name = "KEYS", default_value = "", value_parser = keys)]
     keys: String,
     /// What the caller says after the tone; without it, the caller hangs up
     #[arg(long, value_name = "TEXT")]
@@ -34,6 +34,17 @@ pub(crate) struct Call {
     answer: bool,
     #[command(flatten)]
     port: Port,
+}
+
+/// Checks that a telephone has these keys.
+fn keys(text: &str) -> Result<String, String> {
+    let is_key = |key: char| key.is_ascii_digit() || matches!(key, '*' | '#');
+    match text.chars().find(|key| !is_key(*key)) {
+        Some(other) => Err(format!(
+            "a telephone has no key {other}; it has 0 to 9, * and #"
+        )),
+        None => Ok(text.to_owned()),
+    }
 }
 
 impl Call {

@@ -13,7 +13,7 @@ use super::credentials::file;
 /// The phone of the person who signs up, and who calls and texts an employee.
 pub(super) const PHONE: &str = "+4512345678";
 /// The digits of the PIN of all callers, as many as `PIN_LENGTH` says.
-const PIN: &str = "2718281828459045";
+const PIN: &str = "27182818284590452353602874713526";
 /// The length of a PIN without a setting of one's own.
 const PIN_LENGTH: usize = 4;
 

@@ -15,8 +15,16 @@ pub(super) fn print_table(sandbox: &Sandbox) {
 /// Prints the credentials for the simulators, as names and values of environment variables. The AWS
 /// SDKs read theirs by these names.
 pub(super) fn print(sandbox: &Sandbox, ports: Ports) -> Result<(), String> {
+    println!("\nFor code of your own:");
+    for (name, value) in all(sandbox) {
+        println!("  {name}={}", on_one_line(&name, &value, ports)?);
+    }
+    Ok(())
+}
+
+fn all(sandbox: &Sandbox) -> Vec<(String, String)> {
     let url = |server: &Server| server.url();
-    let credentials = [
+    let fixed = [
         ("TWILIO_URL", url(sandbox.twilio.server())),
         ("TWILIO_ACCOUNT_SID", twilio::ACCOUNT_SID.to_owned()),
         ("TWILIO_AUTH_TOKEN", twilio::AUTH_TOKEN.to_owned()),
@@ -52,23 +60,28 @@ pub(super) fn print(sandbox: &Sandbox, ports: Ports) -> Result<(), String> {
         ),
         ("AWS_ENDPOINT_URL_KMS", url(sandbox.aws.kms())),
         ("AWS_ENDPOINT_URL_LAMBDA", url(sandbox.invoke_api())),
+        (
+            "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+            url(sandbox.aws.log_server()),
+        ),
+        ("AWS_ENDPOINT_URL_S3", url(sandbox.s3.server())),
         ("AWS_REGION", "eu-west-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
     ];
-    println!("\nFor code of your own:");
-    for (name, value) in credentials {
-        println!("  {name}={value}");
-    }
-    for provider in sandbox.providers() {
-        println!("  {}={}", provider.variable(), provider.server.url());
-        for (key, value) in provider.secret.as_object().into_iter().flatten() {
+    let fixed = fixed.map(|(name, value)| (name.to_owned(), value));
+    let providers = sandbox.providers().into_iter().flat_map(|provider| {
+        let url = (provider.variable(), provider.server.url());
+        let keys = provider.secret.as_object().into_iter().flatten();
+        let keys = keys.map(|(key, value)| {
             let name = format!("{}_{key}", provider.name).to_ascii_uppercase();
-            let value = value.as_str().unwrap_or_default();
-            println!("  {name}={}", on_one_line(&name, value, ports)?);
-        }
-    }
-    Ok(())
+            (name, value.as_str().unwrap_or_default().to_owned())
+        });
+        std::iter::once(url)
+            .chain(keys.collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    });
+    fixed.into_iter().chain(providers).collect()
 }
 
 /// A value for a shell. One of several lines, such as a private key, goes into a file.
@@ -91,6 +104,31 @@ pub(super) fn file(ports: Ports, name: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without one of them, the operator would ask the real AWS. It does not use KMS.
+    #[tokio::test]
+    async fn the_docs_set_the_endpoint_of_each_service_of_aws() {
+        let sandbox = Sandbox::start().await;
+        let page = sandbox::template::root().join("docs/deploy.md");
+        let page = fs::read_to_string(page).unwrap();
+        let (_, block) = page
+            .split_once("export SWITCHBOARD_STACK=switchboard AWS_REGION")
+            .unwrap();
+        let (block, _) = block.split_once("```").unwrap();
+        let printed = all(&sandbox).into_iter().map(|(name, _)| name);
+        let printed =
+            printed.filter(|name| name.starts_with("AWS_ENDPOINT_URL_") && !name.ends_with("_KMS"));
+        let mut count = 0;
+        for name in printed {
+            assert!(
+                block.contains(&format!(" {name}=http://127.0.0.1:47")),
+                "{name}"
+            );
+            count += 1;
+        }
+        assert_eq!(block.matches("AWS_ENDPOINT_URL_").count(), count);
+        assert_eq!(count, 8);
+    }
 
     #[test]
     fn a_value_of_several_lines_is_in_a_file_of_this_sandbox() {
