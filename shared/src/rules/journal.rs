@@ -401,10 +401,11 @@ mod tests {
         let entry = Entry::new("test#h", "me".to_owned(), 100, 1000);
         let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
         let seen = |stage: &str, owner: &str| {
-            Item::for_tests(
-                &[("stage", stage), ("owner_id", owner)],
-                &[("lease_until", 100)],
-            )
+            Item::from_iter([
+                ("stage", stage.into()),
+                ("owner_id", owner.into()),
+                ("lease_until", 100.into()),
+            ])
         };
         for (stage, owner, second, expected) in [
             ("sending", "me", 50, None),

@@ -19,12 +19,14 @@ mod okta;
 mod protected;
 mod providers;
 mod receipts;
+mod rs256;
 mod secrets;
 mod signatures;
 mod table;
 mod tls;
 mod tokens;
 mod twiml;
+mod webhook_tokens;
 mod words;
 
 use sandbox::Sandbox;
