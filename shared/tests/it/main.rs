@@ -25,6 +25,7 @@ mod signatures;
 mod table;
 mod tls;
 mod tokens;
+mod twilio_webhooks;
 mod twiml;
 mod webhook_tokens;
 mod words;
