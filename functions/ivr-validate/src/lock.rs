@@ -201,12 +201,12 @@ mod tests {
         way(numbers, false)
     }
 
-    fn after_lock(wrong: u64, tried: u64, locks: u64) -> Option<Way> {
-        Some(Way::AfterLock {
+    fn after_lock(wrong: u64, tried: u64, locks: u64) -> Way {
+        Way::AfterLock {
             wrong,
             tried,
             locks,
-        })
+        }
     }
 
     #[test]
@@ -253,10 +253,13 @@ mod tests {
             ])
         };
         assert_eq!(of(8, tried + 1, 0), None, "the lock has not ended");
-        assert_eq!(of(8, tried, 0), after_lock(8, tried, 0));
+        assert_eq!(of(8, tried, 0), Some(after_lock(8, tried, 0)));
         assert_eq!(of(9, tried, 0), None, "the next would be Auth0's tenth");
         let most = 9 - RESERVE;
-        assert_eq!(of(most - 1, tried, NOW + 1), after_lock(most - 1, tried, 0));
+        assert_eq!(
+            of(most - 1, tried, NOW + 1),
+            Some(after_lock(most - 1, tried, 0))
+        );
         assert_eq!(
             of(most, tried, NOW + 1),
             None,
@@ -272,8 +275,8 @@ mod tests {
             stranger(&[("wrong", 8), ("tried", tried), ("locks", 1), grown])
         };
         assert_eq!(of(3_599, 1), None, "the second lock is an hour");
-        assert_eq!(of(3_600, 1), after_lock(8, NOW - 3_600, 1));
-        assert_eq!(of(1_800, 0), after_lock(8, NOW - 1_800, 0));
+        assert_eq!(of(3_600, 1), Some(after_lock(8, NOW - 3_600, 1)));
+        assert_eq!(of(1_800, 0), Some(after_lock(8, NOW - 1_800, 0)));
     }
 
     #[test]

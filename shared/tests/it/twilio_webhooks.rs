@@ -101,11 +101,7 @@ async fn a_flows_json_is_covered_by_the_hash_in_its_signed_query() {
     let (sandbox, secret) = setup().await;
     let (json, body) = ("application/json", r#"{"pin":"1"}"#);
     let hash = digest::digest(&digest::SHA256, body.as_bytes());
-    let hash: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = hex::encode(hash);
     let query = format!("bodySHA256={hash}");
     let signature = sandbox.twilio.sign(&format!("{URL}?{query}"), &[]);
     let bare = sandbox.twilio.sign(URL, &[]);
