@@ -107,3 +107,109 @@ pub(crate) fn ending(sid: &str) -> String {
 pub(crate) fn talked_on(now: u64) -> String {
     format!("talked_{}", now / DAY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::platform::table::Value;
+
+    /// Noon.
+    const NOW: u64 = 20_000 * DAY + DAY / 2;
+    const LONGEST: u64 = 3_600;
+
+    /// A call that began so many seconds ago, and seems to be active for so many more.
+    fn call(sid: &str, from: Option<&str>, ago: u64, more: u64) -> (String, Value) {
+        let mut attributes = vec![
+            ("since", (NOW - ago).into()),
+            ("until", (NOW + more).into()),
+        ];
+        attributes.extend(from.map(|from| ("from", from.into())));
+        (entry(sid), Value::M(attributes))
+    }
+
+    fn told(ago: u64) -> (String, Value) {
+        (TOLD_AT.to_owned(), (NOW - ago).into())
+    }
+
+    fn read(attributes: Vec<(String, Value)>) -> ActiveCalls {
+        let item = attributes.into_iter().collect();
+        ActiveCalls::from_item(&item, "own", LONGEST, NOW)
+    }
+
+    #[test]
+    fn other_calls_are_active_until_they_are_too_old_to_be() {
+        let calls = read(vec![
+            call("own", Some("me"), 10, 10),
+            call("on", Some("ann"), 10, 1),
+            call("silent", None, 20, 1),
+            call("perhaps", Some("bob"), 30, 0),
+        ]);
+        let mut others = calls.others.clone();
+        others.sort();
+        let silent = (None, NOW - 20);
+        assert_eq!(others, [silent, (Some("ann".to_owned()), NOW - 10)]);
+        let lines = [Some("ann"), None, Some("bob")].map(|caller| calls.lines_of(caller));
+        assert_eq!(lines, [1, 1, 0]);
+        assert!(calls.stale.is_empty() && calls.dropped.0.is_empty());
+    }
+
+    #[test]
+    fn a_call_that_must_be_over_is_removed() {
+        let calls = read(vec![
+            call("over", None, LONGEST, 10),
+            call("on", None, LONGEST - 1, 10),
+        ]);
+        assert_eq!(calls.stale, ["call_over"]);
+        assert_eq!(calls.others.len(), 1);
+    }
+
+    #[test]
+    fn the_mark_of_an_end_is_kept_for_two_minutes() {
+        let mut calls = read(vec![
+            (ending("old"), (NOW - ENDING_SECONDS).into()),
+            (ending("new"), (NOW - ENDING_SECONDS + 1).into()),
+            (ending("odd"), "no number".into()),
+        ]);
+        calls.stale.sort();
+        assert_eq!(calls.stale, ["over_odd", "over_old"]);
+    }
+
+    #[test]
+    fn seconds_count_while_a_call_lasts_if_ends_are_told() {
+        let attributes = |told_ago: u64| {
+            vec![
+                (talked_on(NOW), 100.into()),
+                (talked_on(NOW - DAY), 7.into()),
+                told(told_ago),
+                call("on", None, 10, 10),
+                call("perhaps", None, 20, 0),
+                call("own", None, 40, 10),
+            ]
+        };
+        assert_eq!(read(attributes(DAY - 1)).talked, 130);
+        assert_eq!(
+            read(attributes(DAY)).talked,
+            100,
+            "nobody says how calls end"
+        );
+        let never = attributes(0)
+            .into_iter()
+            .filter(|(name, _)| name != TOLD_AT);
+        assert_eq!(read(never.collect()).talked, 100);
+    }
+
+    #[test]
+    fn of_many_calls_without_an_end_the_oldest_are_dropped_a_few_at_a_time() {
+        let many = |calls: u64| (0..calls).map(|n| call(&format!("{n:03}"), None, 1_000 + n, 0));
+        let kept = read(many(100).collect());
+        assert_eq!(kept.dropped, (Vec::new(), 0));
+        // The hundred newest are kept. Minutes are counted for twenty of the others.
+        let counted = read(many(130).chain([told(0)]).collect());
+        let twenty: Vec<String> = (100..120).map(|n| format!("call_{n:03}")).collect();
+        let seconds = (1_100..1_120).sum();
+        assert_eq!(counted.dropped, (twenty, seconds));
+        // Where no end is ever told, all are dropped at once.
+        let untold = read(many(130).collect());
+        assert_eq!((untold.dropped.0.len(), untold.dropped.1), (30, 0));
+    }
+}

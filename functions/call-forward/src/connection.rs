@@ -268,6 +268,8 @@ mod tests {
                     |case| case.forwarded_from = Some(MOBILE),
                     |case| case.forwarded_from = Some("(202) 555-0123"),
                     |case| case.forwarded_from = Some("15005550010"),
+                    |case| case.forwarded_from = Some("5550010"),
+                    |case| case.forwarded_from = Some("00 1 500 555 0010"),
                 ],
             ),
             (
@@ -300,9 +302,25 @@ mod tests {
     }
 
     #[test]
+    fn only_a_call_that_may_come_through_later_is_busy() {
+        for (refusal, is_busy) in [
+            (Refusal::RepeatedCall, true),
+            (Refusal::LineLimit, true),
+            (Refusal::Loop, false),
+            (Refusal::NoMobile, false),
+            (Refusal::Nobody("unknown_number"), false),
+        ] {
+            assert_eq!(refusal.is_busy(), is_busy, "{refusal:?}");
+        }
+    }
+
+    #[test]
     fn calls_that_are_connected() {
-        let changes: [fn(&mut Case); 7] = [
+        let changes: [fn(&mut Case); 10] = [
             |case| case.allowed = Some("DK,US"),
+            |case| case.forwarded_from = Some("550123"),
+            |case| case.active.talked = 599,
+            |case| case.beside(&[(Some("a"), 0), (Some("b"), 0), (None, 0)]),
             |case| case.forwarded_from = Some("+14155550100"),
             |case| case.beside(&[(Some("hash"), 60)]),
             |case| case.beside(&[(None, 0), (None, 0)]),

@@ -93,7 +93,7 @@ impl Limits {
 }
 
 /// As what an attempt counts in its account's item.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Strangers have attempts left, so it does not matter who calls.
     Anybody,
@@ -183,5 +183,165 @@ mod tests {
         let minutes = |locks| limits(8).lock(locks) / 60;
         let doubled = [30, 60, 120, 240, 480, 960, 1_440, 1_440, 1_440, 1_440];
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 63, 64, 10_000].map(minutes), doubled);
+    }
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// The way of an attempt now. The account's item holds these numbers, and is kept for long.
+    fn way(numbers: &[(&str, u64)], is_known: bool) -> Option<Way> {
+        let kept = [("expires_at", NOW + 1_000 * DAY)];
+        let numbers = kept.iter().chain(numbers);
+        let item = numbers
+            .map(|&(name, number)| (name, number.into()))
+            .collect();
+        Way::of(&item, &limits(8), is_known, NOW)
+    }
+
+    fn stranger(numbers: &[(&str, u64)]) -> Option<Way> {
+        way(numbers, false)
+    }
+
+    fn after_lock(wrong: u64, tried: u64, locks: u64) -> Way {
+        Way::AfterLock {
+            wrong,
+            tried,
+            locks,
+        }
+    }
+
+    #[test]
+    fn a_count_that_ended_or_that_auth0_has_forgotten_begins_anew() {
+        let nine = [("wrong", 9), ("tried", NOW)];
+        let [wrong, tried] = nine;
+        assert_eq!(
+            stranger(&[wrong, tried, ("expires_at", NOW)]),
+            Some(Way::Anew)
+        );
+        assert_eq!(stranger(&[wrong, tried, ("expires_at", NOW + 1)]), None);
+        let counted = |ago: u64| stranger(&[wrong, tried, ("counted", NOW - ago)]);
+        let month = 30 * 86_400;
+        assert_eq!(counted(month), Some(Way::Anew));
+        assert_eq!(counted(month - 1), None);
+        // A right PIN long ago is not a wrong one.
+        let right = [("wrong", 0), ("counted", NOW - month)];
+        assert_eq!(stranger(&right), Some(Way::Anybody));
+    }
+
+    #[test]
+    fn strangers_have_fewer_attempts_where_a_caller_is_known() {
+        let of = |wrong: u64, known_until: u64| {
+            stranger(&[
+                ("wrong", wrong),
+                ("tried", NOW),
+                ("known_until", known_until),
+            ])
+        };
+        assert_eq!(of(7, NOW), Some(Way::Anybody));
+        assert_eq!(of(8, NOW), None);
+        assert_eq!(of(8 - RESERVE - 1, NOW + 1), Some(Way::Anybody));
+        assert_eq!(of(8 - RESERVE, NOW + 1), None);
+    }
+
+    #[test]
+    fn after_a_lock_a_stranger_has_one_attempt_as_far_as_auth0_allows() {
+        let tried = NOW - 1_800;
+        let of = |wrong: u64, tried: u64, known_until: u64| {
+            stranger(&[
+                ("wrong", wrong),
+                ("tried", tried),
+                ("known_until", known_until),
+            ])
+        };
+        assert_eq!(of(8, tried + 1, 0), None, "the lock has not ended");
+        assert_eq!(of(8, tried, 0), Some(after_lock(8, tried, 0)));
+        assert_eq!(of(9, tried, 0), None, "the next would be Auth0's tenth");
+        let most = 9 - RESERVE;
+        assert_eq!(
+            of(most - 1, tried, NOW + 1),
+            Some(after_lock(most - 1, tried, 0))
+        );
+        assert_eq!(
+            of(most, tried, NOW + 1),
+            None,
+            "the rest is the known caller's"
+        );
+    }
+
+    #[test]
+    fn locks_grow_until_they_are_forgotten() {
+        let of = |ago: u64, grown_for: u64| {
+            let tried = NOW - ago;
+            let grown = ("grown_until", tried + grown_for);
+            stranger(&[("wrong", 8), ("tried", tried), ("locks", 1), grown])
+        };
+        assert_eq!(of(3_599, 1), None, "the second lock is an hour");
+        assert_eq!(of(3_600, 1), Some(after_lock(8, NOW - 3_600, 1)));
+        assert_eq!(of(1_800, 0), Some(after_lock(8, NOW - 1_800, 0)));
+    }
+
+    #[test]
+    fn a_right_pin_of_a_known_caller_ends_no_lock_of_strangers() {
+        let locked = |until: u64| stranger(&[("wrong", 0), ("locked_until", until)]);
+        assert_eq!(locked(NOW + 1), None);
+        assert_eq!(locked(NOW), Some(Way::Anybody));
+        let both = [
+            ("wrong", 8),
+            ("tried", NOW - 1_800),
+            ("locked_until", NOW + 1),
+        ];
+        assert_eq!(stranger(&both), None, "the longer lock counts");
+    }
+
+    #[test]
+    fn a_known_caller_is_not_locked_out_by_strangers() {
+        let known = |numbers: &[(&str, u64)]| way(numbers, true);
+        let free = Some(Way::Known { lock: None });
+        assert_eq!(known(&[("wrong", 0)]), free);
+        assert_eq!(known(&[("wrong", 7), ("tried", NOW)]), free);
+        let until = |end: u64, locks: u64| {
+            let lock = Some((end, locks));
+            Some(Way::Known { lock })
+        };
+        let tried = ("tried", NOW - 10);
+        assert_eq!(known(&[("wrong", 8), tried]), until(NOW + 1_790, 1));
+        let grown = [("locks", 1), ("grown_until", NOW)];
+        let again = known(&[("wrong", 8), tried, grown[0], grown[1]]);
+        assert_eq!(again, until(NOW + 3_590, 2));
+        assert_eq!(known(&[("wrong", 9), tried]), None, "Auth0's tenth");
+        // An old item without the time of the last attempt is locked to its end.
+        let old = [("wrong", 8), ("expires_at", NOW + 100)];
+        assert_eq!(known(&old), until(NOW + 100, 1));
+        assert_eq!(stranger(&old), None);
+    }
+
+    #[test]
+    fn half_of_the_days_limit_is_rounded_up() {
+        let is_half = |failures: u64, per_day: u64| {
+            let limits = Limits {
+                per_day,
+                ..limits(8)
+            };
+            limits.is_half(failures)
+        };
+        assert!(!is_half(249, 500) && is_half(250, 500));
+        assert!(!is_half(250, 501) && is_half(251, 501));
+    }
+
+    #[test]
+    fn a_caller_cannot_have_more_attempts_than_the_account() {
+        let read = |pair: &'static str| {
+            let lookup = move |name: &str| match name {
+                "PIN_ATTEMPTS" => Some(pair.to_owned()),
+                "PIN_LOCK_MINUTES" => Some("2".to_owned()),
+                _ => None,
+            };
+            shared::platform::config::read(&lookup, Limits::read)
+        };
+        let limits = read("8").unwrap();
+        assert_eq!(
+            (limits.pair, limits.account, limits.lock_seconds),
+            (8, 8, 120)
+        );
+        assert_eq!(read("9").unwrap_err().0.len(), 1);
     }
 }

@@ -138,4 +138,30 @@ mod tests {
             assert_eq!(Said::of(word), None, "{word}");
         }
     }
+
+    #[test]
+    fn paths_and_the_words_in_the_table_stay_as_they_are() {
+        for (word, step) in [
+            ("language", Step::Language),
+            ("account", Step::Account),
+            ("pin", Step::Pin),
+            ("menu", Step::Menu),
+        ] {
+            assert_eq!(Step::at(&format!("/voice/{word}")), Some(step));
+            assert_eq!(Phase::Asked(step).word(), word);
+        }
+        assert_eq!(Phase::Trying.word(), "trying");
+        assert_eq!(Phase::Over.word(), "over");
+        for path in ["/voice/", "/voice/trying", "/pin", "/voice/pin/"] {
+            assert_eq!(Step::at(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_rejection_takes_its_time() {
+        let rejections = [Said::Refused, Said::RefusedLast];
+        assert!(rejections.iter().all(Said::is_refusal));
+        let others = [Said::Greeted, Said::Goodbye, Said::AskedAgain(Step::Pin)];
+        assert!(!others.iter().any(Said::is_refusal));
+    }
 }

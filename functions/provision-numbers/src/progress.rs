@@ -12,7 +12,7 @@ const WALK: u64 = 3_600;
 const BEHIND: u64 = 120;
 
 /// Where a run stopped.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// The next page of Okta's users; `None`: the next run begins with the first page.
     pub(crate) next: Option<String>,
@@ -106,5 +106,25 @@ mod tests {
         assert_eq!(Progress::default().quiet_since("a", at(12_000)), None);
         progress.next = Some("page".to_owned());
         assert_eq!(progress.quiet_since("a", at(12_000)), None);
+    }
+
+    #[test]
+    fn the_next_run_reads_what_a_run_has_written() {
+        let all = Progress {
+            next: Some("page".to_owned()),
+            last_departed: Some("00u1".to_owned()),
+            skipped: Some("hash".to_owned()),
+            refused: true,
+            quiet: Some(Quiet {
+                walked_at: 1,
+                looked_at: 2,
+                settings: "a".to_owned(),
+            }),
+        };
+        for progress in [all, Progress::default()] {
+            let written = progress.clone().into_attributes().into_iter();
+            let item = written.filter_map(|(name, value)| Some((name, value?)));
+            assert_eq!(Progress::from_item(&item.collect()), progress);
+        }
     }
 }

@@ -278,6 +278,112 @@ mod tests {
     }
 
     #[test]
+    fn a_request_ends_with_its_item_or_after_the_hours_of_the_setting() {
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        for (age, valid_hours, is_valid) in [
+            (2 * HOUR - 1, 2, true),
+            (2 * HOUR, 2, false),
+            (8 * HOUR - 1, 24, true),
+            (8 * HOUR, 24, false),
+        ] {
+            let all = [request("one", age, None)];
+            let requests = Requests {
+                all: &all,
+                valid_hours,
+                now,
+            };
+            assert_eq!(requests.valid().len() == 1, is_valid, "{age} {valid_hours}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_is_told_for_a_day() {
+        let yes = Intent::Confirm { code: None };
+        let told = |age: u64| {
+            let all = [request("one", age, None)];
+            let requests = Requests {
+                all: &all,
+                valid_hours: 8,
+                now: UNIX_EPOCH + Duration::from_secs(NOW),
+            };
+            let history = History {
+                wrong_codes: 0,
+                confirmed: None,
+            };
+            decide(&yes, requests, &history) == Decision::Expired(vec!["one".to_owned()])
+        };
+        assert!(told(32 * HOUR - 1));
+        assert!(!told(32 * HOUR));
+    }
+
+    #[test]
+    fn of_an_expiry_and_a_success_the_newer_is_told() {
+        let yes = Intent::Confirm { code: None };
+        // The request of the name expired an hour ago.
+        for (age, decision) in [
+            (HOUR + 1, Decision::Expired(vec!["late".to_owned()])),
+            (HOUR, Decision::Repeat),
+            (HOUR - 1, Decision::Repeat),
+        ] {
+            assert_eq!(decided(&yes, "late", 0, Some((age, ""))), decision, "{age}");
+        }
+    }
+
+    #[test]
+    fn the_last_confirmation_matters_to_codes_and_where_nothing_is_valid() {
+        let needs = |intent: &Intent, all: &[Request]| {
+            let requests = Requests {
+                all,
+                valid_hours: 8,
+                now: UNIX_EPOCH + Duration::from_secs(NOW),
+            };
+            needs_last_confirmation(intent, requests)
+        };
+        let (valid, late) = ([request("a", 0, None)], [request("b", 9 * HOUR, None)]);
+        let code = Intent::Confirm {
+            code: Some("1234".to_owned()),
+        };
+        let yes = Intent::Confirm { code: None };
+        assert!(needs(&code, &valid) && needs(&code, &late));
+        assert!(needs(&yes, &late) && !needs(&yes, &valid));
+        for other in [Intent::OptOut, Intent::Other] {
+            assert!(!needs(&other, &late) && !needs(&other, &valid));
+        }
+    }
+
+    #[test]
+    fn the_last_confirmation_is_read_from_the_numbers_item() {
+        let item = Item::from_iter([
+            ("confirmed_at", 5.into()),
+            ("code", "1234".into()),
+            ("submitted", 1.into()),
+            ("language", "da".into()),
+        ]);
+        let last = LastConfirmation::from_item(&item).unwrap();
+        let code = last.code.as_deref();
+        assert_eq!((last.at, code, last.is_submitted), (5, Some("1234"), true));
+        assert_eq!(last.language.as_deref(), Some("da"));
+        let item = Item::from_iter([("confirmed_at", 5.into())]);
+        assert!(!LastConfirmation::from_item(&item).unwrap().is_submitted);
+        assert!(LastConfirmation::from_item(&Item::default()).is_none());
+    }
+
+    #[test]
+    fn codes_have_four_digits_and_the_first_is_not_zero() {
+        let given = |random: u64| {
+            let coded = codes(&[&request("a", 0, None)], |most| random.min(most - 1));
+            coded[0].code.clone().unwrap()
+        };
+        assert_eq!(
+            [given(0), given(234), given(8_999)],
+            ["1000", "1234", "9999"]
+        );
+        // After the last code comes the first.
+        let both = [&request("a", 0, Some("9999")), &request("b", 0, None)];
+        assert_eq!(codes(&both, |_| 8_999)[1].code.as_deref(), Some("1000"));
+    }
+
+    #[test]
     fn codes_are_kept_and_never_alike() {
         let (a, c) = (request("a", 0, Some("1000")), request("c", 0, Some("1000")));
         let coded = codes(&[&request("b", 0, None), &a, &c], |_| 0);

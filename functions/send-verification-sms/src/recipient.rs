@@ -189,4 +189,24 @@ mod tests {
             assert!(problems.to_string().contains(problem), "{problems}");
         }
     }
+
+    #[test]
+    fn each_wrong_part_of_an_address_is_one_problem() {
+        for (prefix, domain, problems) in [
+            ("", "", 2),
+            ("acme", "", 1),
+            ("", "sms.example.com", 1),
+            ("ac+me", "sms.example.com", 1),
+            ("ac me", "sms.example.com", 1),
+            ("acme", "sms@example.com", 1),
+        ] {
+            let lookup = |name: &str| match name {
+                "RECIPIENT_PREFIX" => Some(prefix.to_owned()),
+                "RECIPIENT_DOMAIN" => Some(domain.to_owned()),
+                _ => None,
+            };
+            let found = read(&lookup, |source| Recipient::read(source, false)).unwrap_err();
+            assert_eq!(found.0.len(), problems, "{found}");
+        }
+    }
 }

@@ -79,6 +79,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_tag_by_either_key_fits_in_either_case_and_only_its_phone() {
+        let keys = RecipientKeys {
+            recipient_key: "new".into(),
+            previous_recipient_key: Some("old".into()),
+        };
+        let phone: E164 = "+4512345678".parse().unwrap();
+        for key in ["new", "old"] {
+            let made = tag(key, phone.digits());
+            assert!(keys.fit(&phone, &made), "{key}");
+            assert!(keys.fit(&phone, &made.to_ascii_uppercase()), "{key}");
+            assert!(!keys.fit(&"+4512345679".parse().unwrap(), &made), "{key}");
+        }
+        assert!(!keys.fit(&phone, &tag("older", phone.digits())));
+    }
+
     proptest! {
         #[test]
         fn any_other_tag_is_wrong(given in "[0-9a-z]{0,20}") {

@@ -195,7 +195,7 @@ mod tests {
             "<!doctype html><title><a href=t></title><base href='https://a.example/x/'><style><a href=s></style>",
             "<script>\"<a href=j>\"</script><!-- <a href=c> --><A HREF=\"https://h/?a=1&amp;b=2\">x</A>",
             "<a href=unquoted>x<area href='area' HREF=second><textarea><a href=ta></textarea><noframes><a href=n></noframes><a name=x>",
-            "<noscript><a href=shown></noscript><plaintext><a href=p>"
+            "<noscript><a href=shown></noscript><base href='https://b.example/'><plaintext><a href=p>"
         ))
         .unwrap();
         assert_eq!(document.base.as_deref(), Some("https://a.example/x/"));
@@ -349,7 +349,14 @@ mod tests {
             |n: usize| (0..n).fold("<a".to_owned(), |all, n| format!("{all} a{n}")) + " href=x>";
         assert_eq!(read(&many(ATTRIBUTE_LIMIT - 1)).unwrap().links, ["x"]);
         assert_eq!(read(&many(ATTRIBUTE_LIMIT)), None);
-        assert_eq!(read(&"<a href=x>".repeat(LINK_LIMIT + 1)), None);
+        let harmless_afterwards = "<a href=y>".repeat(2 * PIECE / "<a href=y>".len());
+        assert_eq!(read(&(many(ATTRIBUTE_LIMIT) + &harmless_afterwards)), None);
+        let links = |n: usize| read(&"<a href=x>".repeat(n)).map(|read| read.links.len());
+        assert_eq!(links(LINK_LIMIT), Some(LINK_LIMIT));
+        assert_eq!(links(LINK_LIMIT + 1), None);
+        let forms = |n: usize| read(&"<form>".repeat(n)).map(|read| read.forms.len());
+        assert_eq!(forms(FORM_LIMIT), Some(FORM_LIMIT));
+        assert_eq!(forms(FORM_LIMIT + 1), None);
         assert_eq!(read(&"x".repeat(SIZE_LIMIT + 1)), None);
         assert!(read(&"x".repeat(SIZE_LIMIT)).is_some());
         assert_eq!(
@@ -368,12 +375,11 @@ mod tests {
         let comment = format!("<!--[if mso]>{for_outlook}<![endif]--><a href=x>");
         assert!(comment.len() > 40_000);
         assert_eq!(read(&comment.repeat(5)).unwrap().links, ["x"; 5]);
-        assert_eq!(
-            read(&format!(
-                "<form>{}",
-                "<input type=hidden name=x>".repeat(INPUT_LIMIT + 1)
-            )),
-            None
-        );
+        let fields = |n: usize| {
+            let form = format!("<form>{}", "<input type=hidden name=x>".repeat(n));
+            read(&form).map(|read| read.forms[0].hidden.len())
+        };
+        assert_eq!(fields(INPUT_LIMIT), Some(INPUT_LIMIT));
+        assert_eq!(fields(INPUT_LIMIT + 1), None);
     }
 }

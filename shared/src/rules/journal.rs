@@ -284,7 +284,7 @@ impl Entry {
         let started = Instant::now();
         let mut pause = 50;
         while let Some(left) = within.checked_sub(started.elapsed()) {
-            tokio::time::sleep(left.min(Duration::from_millis(pause + random_below(pause)))).await;
+            tokio::time::sleep(left.min(some_more(pause))).await;
             let now = now + started.elapsed();
             let seen = self.read(table, now).await?;
             if seen.and_then(|seen| self.stage(&seen, now)) != Some(Stage::Sending) {
@@ -391,20 +391,34 @@ impl Entry {
     }
 }
 
+/// These milliseconds, and up to as many again: copies do not look at the same moment.
+fn some_more(pause: u64) -> Duration {
+    Duration::from_millis(pause + random_below(pause))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::UNIX_EPOCH;
 
     #[test]
+    fn a_copy_looks_again_after_the_pause_and_before_twice_the_pause() {
+        for _ in 0..100 {
+            let pause = some_more(50).as_millis();
+            assert!((50..100).contains(&pause), "{pause}");
+        }
+    }
+
+    #[test]
     fn a_lease_that_ended_is_unknown_and_an_own_claim_is_recognised() {
         let entry = Entry::new("test#h", "me".to_owned(), 100, 1000);
         let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
         let seen = |stage: &str, owner: &str| {
-            Item::for_tests(
-                &[("stage", stage), ("owner_id", owner)],
-                &[("lease_until", 100)],
-            )
+            Item::from_iter([
+                ("stage", stage.into()),
+                ("owner_id", owner.into()),
+                ("lease_until", 100.into()),
+            ])
         };
         for (stage, owner, second, expected) in [
             ("sending", "me", 50, None),

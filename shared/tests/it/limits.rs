@@ -337,3 +337,45 @@ async fn a_count_is_given_back_once_although_the_answer_is_lost() {
         assert_eq!(budget.used(&table, at(0)).await, Ok(3));
     }
 }
+
+#[tokio::test]
+async fn what_is_noted_beside_a_count_is_kept_for_as_long_as_asked() {
+    let (_sandbox, table) = setup().await;
+    let two_days = 48 * 3_600;
+    for (name, kept, is_kept) in [("short", 0, false), ("long", 2 * two_days, true)] {
+        let budget = Budget::new("test", name, 5, Window::Hour).kept_for(kept);
+        take(&table, &budget, 0).await.unwrap();
+        let item = table.get(budget.item(), at(two_days)).await.unwrap();
+        assert_eq!(item.is_some(), is_kept, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_budget_of_many_items_is_not_used_up_by_one_count() {
+    let (_sandbox, table) = setup().await;
+    let budget = Budget::new("test", "items", 100_000, Window::Hour);
+    assert_eq!(budget.used(&table, at(0)).await.unwrap(), 0);
+    let weighty = budget.clone().weighing(15_000);
+    take(&table, &weighty, 0).await.unwrap();
+    assert_eq!(budget.used(&table, at(0)).await.unwrap(), 15_000);
+}
+
+#[tokio::test]
+async fn a_full_budget_of_many_items_opens_when_an_item_has_room() {
+    let (_sandbox, table) = setup().await;
+    // Three items of 33,333 each.
+    let budget = Budget::new("test", "opens", 100_000, Window::Hour);
+    for (weight, seconds) in [(20_000, 0), (13_333, 310)] {
+        for _ in 0..3 {
+            let part = budget.clone().weighing(weight);
+            take(&table, &part, seconds).await.unwrap();
+        }
+    }
+    let mut opens = Vec::new();
+    for weight in [20_000, 20_001] {
+        let part = budget.clone().weighing(weight);
+        let full = part.take(&table, at(310)).await.unwrap().unwrap_err();
+        opens.push(full.opens_at.unwrap());
+    }
+    assert_eq!(opens[1] - opens[0], 300, "it needs both counts to end");
+}

@@ -187,3 +187,14 @@ async fn a_claim_that_was_given_up_or_failed_is_made_again() {
     let own = journal.receive("twilio", "SM3", State::Delivered).await;
     assert!(matches!(own, Recorded::First(_)));
 }
+
+#[tokio::test]
+async fn a_message_is_remembered_from_the_end_of_its_send() {
+    let journal = Journal::start().await;
+    let claimed = awaiting("one", now());
+    assert!(journal.claim(&claimed, now()).await);
+    let end = epoch(now()) + 7_000;
+    let sent = claimed.remembered_until(end);
+    journal.settle(&sent, "SM1", "twilio").await;
+    assert_eq!(journal.item().await.number("forgotten_at"), Some(end));
+}

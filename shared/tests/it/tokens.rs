@@ -334,6 +334,9 @@ async fn a_caller_that_gives_up_leaves_the_way_free() {
     }
     // However long its lease may be; another instance's would be waited for.
     let mut item = token_items(&sandbox).await.remove(0);
+    let ends: u64 = item["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    let kept = ends - epoch(start);
+    assert!((86_400..86_410).contains(&kept), "nothing stays for ever");
     item["lease_until"] = json!({"N": (epoch(start) + 50).to_string()});
     sandbox.aws.put(item).await;
     assert!(get(&tokens, start).await.is_ok());

@@ -167,4 +167,21 @@ mod tests {
             assert_eq!(read(text), Err(Unusable::Unreadable), "{text}");
         }
     }
+
+    #[test]
+    fn the_header_has_a_name_that_headers_can_have() {
+        let read = |name: &str| {
+            let lookup = |key: &str| (key == "GENERIC_SIGNATURE_HEADER").then(|| name.to_owned());
+            shared::platform::config::read(&lookup, signature_header)
+        };
+        for (name, header) in [
+            ("X-Zitadel-Signature", "x-zitadel-signature"),
+            (" x_mac_256 ", "x_mac_256"),
+        ] {
+            assert_eq!(read(name).unwrap(), header);
+        }
+        for name in ["x signature", "x-signature:", "\u{e9}"] {
+            assert_eq!(read(name).unwrap_err().0.len(), 1, "{name}");
+        }
+    }
 }

@@ -128,16 +128,10 @@ impl Item {
     }
 }
 
-#[cfg(test)]
-impl Item {
-    /// An item made by hand.
-    pub(crate) fn for_tests(texts: &[(&str, &str)], numbers: &[(&str, u64)]) -> Self {
-        let texts = texts
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
-        let numbers = numbers
-            .iter()
-            .map(|(name, number)| ((*name).to_owned(), AttributeValue::N(number.to_string())));
-        Self(texts.chain(numbers).collect())
+impl<N: Into<String>> FromIterator<(N, Value)> for Item {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(attributes: I) -> Self {
+        let attributes = attributes.into_iter();
+        let attributes = attributes.map(|(name, value)| (name.into(), value.into()));
+        Self(attributes.collect())
     }
 }

@@ -149,4 +149,47 @@ mod tests {
             assert!(text.parse::<Countries>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn a_country_named_twice_is_one_country() {
+        for (text, are_several) in [("DK", false), ("DK, dk", false), ("DK,DK,US", true)] {
+            let countries: Countries = text.parse().unwrap();
+            assert_eq!(countries.are_several(), are_several, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_setting_goes_before_our_own_country_and_that_before_the_default() {
+        let (list, default) = ("ALLOWED_COUNTRIES", "DEFAULT_REGION");
+        let danish = number("+4512345678");
+        let allowed = |settings: &[(&str, &str)], sender: Option<&E164>| {
+            let lookup = |name: &str| {
+                let mut settings = settings.iter();
+                let found = settings.find(|(key, _)| *key == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            crate::platform::config::read(&lookup, |source| allowed_countries(source, sender))
+                .map_err(|problems| problems.0)
+        };
+        for (settings, sender, expected) in [
+            (&[][..], None, "US"),
+            (&[(default, " se ")], None, "SE"),
+            (&[(default, "SE")], Some(&danish), "DK"),
+            (&[(default, "SE"), (list, "NO")], Some(&danish), "NO"),
+        ] {
+            let expected: Countries = expected.parse().unwrap();
+            assert_eq!(allowed(settings, sender), Ok(expected), "{settings:?}");
+        }
+        for (several, meant) in [
+            ("DK,US", ""),
+            ("EL", "; Greece is GR"),
+            ("EU", "; name the countries one by one"),
+            ("EN", "; English is a language, the United Kingdom is GB"),
+        ] {
+            let problem = format!(
+                "DEFAULT_REGION: {several} is not an ISO 3166 country code such as DK{meant}"
+            );
+            assert_eq!(allowed(&[(default, several)], None), Err(vec![problem]));
+        }
+    }
 }

@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_number_is_for_the_wire_and_its_range_lacks_four_digits() {
+        let number = number("+4512345678");
+        assert_eq!(number.reveal(), "+4512345678");
+        assert_eq!(number.digits(), "4512345678");
+        assert_eq!(number.range(), "+451234");
+    }
+
+    #[test]
     fn regions() {
         for (text, region) in [
             ("+4512345678", Some("DK")),

@@ -30,3 +30,42 @@ fn is_id(text: &str) -> bool {
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn numbers_codes_names_services_and_pools_are_senders() {
+        let service = format!("MG{ID}");
+        let pool = format!("pool-{ID}");
+        for text in ["+4512345678", "12345", "A", "ACME Shop 1", &service, &pool] {
+            assert!(is_sender(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_senders() {
+        for text in [
+            "",
+            "+45",
+            "ACME Shop 12",
+            "Acme-Shop",
+            "Acm\u{e9}",
+            "Acme\n",
+            ID,
+            &format!("SM{ID}"),
+            &format!("MG{}", &ID[1..]),
+            &format!("MG{ID}0"),
+            &format!("MG{}", ID.to_ascii_uppercase()),
+            &format!("MG{}g", &ID[1..]),
+            &format!("pool{ID}"),
+            &format!("pool-{}", &ID[1..]),
+            &format!("pool-{ID}0"),
+        ] {
+            assert!(!is_sender(text), "{text}");
+        }
+    }
+}

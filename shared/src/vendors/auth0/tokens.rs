@@ -360,3 +360,19 @@ fn lies_ahead(item: &Item, name: &str, now: SystemTime) -> bool {
     item.number(name)
         .is_some_and(|until| ahead.contains(&until))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    #[test]
+    fn a_time_that_is_over_or_too_far_away_does_not_lie_ahead() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        for (until, is_ahead) in [(1_000, false), (1_001, true), (1_060, true), (1_061, false)] {
+            let item = Item::from_iter([("lease_until", until.into())]);
+            assert_eq!(lies_ahead(&item, "lease_until", now), is_ahead, "{until}");
+        }
+        assert!(!lies_ahead(&Item::default(), "lease_until", now));
+    }
+}

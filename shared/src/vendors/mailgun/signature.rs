@@ -90,4 +90,30 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_signed_value_of_another_shape_is_refused() {
+        let is_believed = |timestamp: &str, token: &str| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+            let mac = hmac::sign(&key, format!("{timestamp}{token}").as_bytes());
+            let signature = &hex::encode(mac);
+            let triple = Triple {
+                timestamp,
+                token,
+                signature,
+            };
+            triple.is_signed_with("key")
+        };
+        let token = "0123456789".repeat(5);
+        assert!(is_believed("1800000000", &token));
+        for (timestamp, token) in [
+            ("180000000", token.clone()),
+            ("180000000a", token.clone()),
+            ("1800000000", token[1..].to_owned()),
+            ("1800000000", format!("{token}0")),
+            ("1800000000", format!("{}g", &token[1..])),
+        ] {
+            assert!(!is_believed(timestamp, &token), "{timestamp} {token}");
+        }
+    }
 }

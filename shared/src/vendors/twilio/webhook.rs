@@ -414,3 +414,6 @@ fn number(form: &Form, name: &str) -> u64 {
         .and_then(|text| text.parse().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

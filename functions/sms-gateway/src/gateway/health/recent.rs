@@ -77,3 +77,55 @@ impl Untold {
         all.remove(&name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_period_and_the_one_before_count() {
+        let seen = Recent::default()
+            .with_attempt(false, 100)
+            .with_attempt(true, 104);
+        assert_eq!(seen.counts, [1, 0, 1, 0]);
+        assert_eq!(seen.with_attempt(true, 105).counts, [0, 1, 1, 1]);
+        assert_eq!(seen.with_attempt(false, 110).counts, [1, 0, 0, 0]);
+        // A clock that is behind counts in the newest period.
+        assert_eq!(seen.with_attempt(false, 99).counts, [2, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_several_instances_have_seen_is_added_up() {
+        let one = Recent::default().with_attempt(false, 100);
+        let other = Recent::default()
+            .with_attempt(true, 105)
+            .with_attempt(false, 105);
+        let both = one.and(other, 106);
+        assert_eq!((both.period, both.counts), (21, [1, 1, 1, 0]));
+    }
+
+    #[test]
+    fn a_third_of_all_attempts_is_failing() {
+        for (counts, is_failing) in [
+            ([1, 0, 2, 0], true),
+            ([1, 0, 1, 1], true),
+            ([0, 1, 1, 2], false),
+            ([1, 1, 2, 2], true),
+            ([1, 1, 5, 0], false),
+        ] {
+            let recent = Recent { period: 1, counts };
+            assert_eq!(recent.is_failing(), is_failing, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_not_told_again() {
+        let untold = Untold::default();
+        untold.with(Name::Twilio, false, 100);
+        assert_eq!(untold.with(Name::Twilio, true, 100).counts, [1, 0, 1, 0]);
+        assert_eq!(untold.with(Name::Vonage, true, 100).counts, [0, 0, 1, 0]);
+        untold.told(Name::Twilio);
+        assert_eq!(untold.with(Name::Twilio, true, 100).counts, [0, 0, 1, 0]);
+        assert_eq!(untold.with(Name::Vonage, true, 100).counts, [0, 0, 2, 0]);
+    }
+}

@@ -190,7 +190,13 @@ mod tests {
         assert_eq!(again.probe(until + 2), None);
         // Tried as the last one, it worked.
         assert_eq!(next(&broken, true, 104).unwrap().broken_until, 0);
-        for state in [State::default(), broken, probed, after("ffssf")] {
+        for state in [
+            State::default(),
+            broken,
+            probed,
+            after("ff"),
+            after("ffssf"),
+        ] {
             assert_eq!(State::parse(&state.text()), Some(state));
         }
         for text in ["", "f", "ffffff 1 2 3", "f 1 2", "f a 2 3"] {
