@@ -2,6 +2,7 @@
 //! to do after a failure, and `sam` itself against the sandbox.
 
 mod sam;
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -150,16 +151,89 @@ async fn the_tools_that_are_missing_are_named_before_the_build() {
 }
 
 #[tokio::test]
+async fn settings_that_a_function_would_refuse_stop_a_deployment_at_once_in_the_words_of_check_config()
+ {
+    let scene = Scene::new().await;
+    let folder = Folder::new(
+        "acme",
+        r#""SmsRoutes=*=twillio", "PinLenght=6", "CodeText=Your code {code}""#,
+    );
+    folder.build();
+    let checked = ["check-config", "--config-env", "prod"];
+    let checked = scene.run_in(&folder.0, &checked, &[], "").await;
+    assert!(checked.out.lines().count() > 3, "{checked:?}");
+    // Neither the tools nor AWS are needed to find them.
+    let path = [("PATH", "/nowhere")];
+    scene.sandbox.cloudformation.server().clear_exchanges();
+    for (options, again) in [
+        (&[][..], "operator deploy --config-env prod\n"),
+        (
+            &["--from", "deploy"],
+            "operator deploy --config-env prod --from deploy\n",
+        ),
+        (
+            &["--only", "build"],
+            "operator deploy --config-env prod --only build\n",
+        ),
+        (
+            &["--dry-run"],
+            "Then continue with: operator deploy --config-env prod",
+        ),
+    ] {
+        let output = folder.run(&scene, options, &path).await;
+        assert_eq!(output.code, 1, "{options:?}: {output:?}");
+        for words in ["check: checks the settings", &checked.out, again] {
+            assert!(output.err.contains(words), "{words}: {output:?}");
+        }
+    }
+    let asked = scene.sandbox.cloudformation.server().exchanges();
+    assert_eq!(asked.len(), 0);
+    // What is deployed already can be connected and checked nevertheless.
+    let output = folder.run(&scene, &["--from", "secrets"], &[]).await;
+    assert!(
+        output.err.contains("there is no stack acme yet") && !output.err.contains("check: "),
+        "{output:?}"
+    );
+    folder.configure("acme", GATEWAY);
+    let only = folder.json(&scene, &["--only", "check"], &path).await;
+    assert_eq!(
+        (only.code, states(&only)),
+        (0, pairs([("check", "done")])),
+        "{only:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_program_of_another_template_says_so() {
+    let scene = Scene::new().await;
+    let folder = Folder::new("acme", r#""PinsLength=6""#);
+    let file = folder.0.join("template.yaml");
+    let template = fs::read_to_string(&file).unwrap();
+    let other = template.replace("  PinLength:\n", "  PinsLength:\n");
+    fs::write(&file, other).unwrap();
+    let output = folder.run(&scene, &["--only", "check"], &[]).await;
+    for words in [
+        "But this program was built with another template.yaml",
+        "run `cargo operator deploy` here",
+    ] {
+        assert!(output.err.contains(words), "{words}: {output:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_section_that_is_missing_or_another_stack_is_named() {
     let scene = Scene::new().await;
     let folder = Folder::new("acme", GATEWAY);
     for (arguments, words) in [
         (
             &["deploy"][..],
-            "there is no section [default.deploy.parameters]",
+            "samconfig.toml has no section [default.deploy.parameters]. Run `operator init`, which writes it",
         ),
-        (&["deploy"], "choose prod with --config-env"),
-        (&["deploy", "--samconfig", "no.toml"], "no.toml: "),
+        (&["deploy"], "or choose prod with --config-env"),
+        (
+            &["deploy", "--samconfig", "no.toml"],
+            "there is no no.toml: run this in the repository's folder",
+        ),
         (
             &["--stack", "other", "deploy", "--config-env", "prod"],
             "deploys the stack acme, but --stack",
@@ -240,7 +314,14 @@ async fn a_dry_run_shows_the_commands_and_the_changes_and_changes_nothing() {
     let folder = Folder::new("acme", GATEWAY);
     let output = folder.json(&scene, &["--dry-run"], &[]).await;
     assert_eq!(output.code, 0, "{output:?}");
-    let all = ["build", "deploy", "secrets", "connect", "doctor"].map(|step| (step, "planned"));
+    let all = [
+        ("check", "done"),
+        ("build", "planned"),
+        ("deploy", "planned"),
+        ("secrets", "planned"),
+        ("connect", "planned"),
+        ("doctor", "planned"),
+    ];
     assert_eq!(states(&output), pairs(all));
 }
 
