@@ -151,7 +151,7 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    fn variable(&self, name: &str) -> Option<String> {
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).filter(|value| !value.trim().is_empty())
     }
 }

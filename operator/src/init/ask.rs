@@ -98,10 +98,14 @@ impl Asker {
                     format!("[{shown}] > ")
                 };
                 line(&prompt, question.is_secret).map_err(|why| {
-                    Problem::Usage(format!(
-                        "{why}; the answers so far are in {}: run the same command again, and Enter keeps each of them",
-                        draft.path.display()
-                    ))
+                    Problem::Usage(if draft.answers.is_empty() {
+                        format!("{why}: run this at a terminal, or give the answers with --answers or --set")
+                    } else {
+                        format!(
+                            "{why}; the answers so far are in {}: run the same command again, and Enter keeps each of them",
+                            draft.path.display()
+                        )
+                    })
                 })?
             }
         };

@@ -49,8 +49,8 @@ impl Dialogue<'_> {
                 "a stack's name begins with a letter and has letters, digits and hyphens".to_owned()
             })
         })?;
-        let usual =
-            (self.environment)("AWS_REGION").or_else(|| (self.environment)("AWS_DEFAULT_REGION"));
+        let usual = self.variable("AWS_REGION");
+        let usual = usual.or_else(|| self.variable("AWS_DEFAULT_REGION"));
         let region = self.simple(
             &REGION,
             self.before.region.clone().or(usual),
@@ -227,16 +227,23 @@ impl Dialogue<'_> {
             Asker::Given { problems, .. } => std::mem::take(problems),
             Asker::Person(_) => Vec::new(),
         };
-        // While something is missing, the functions' readers would only repeat that.
-        let template = settings::Template::own();
-        let is_complete = problems.is_empty();
-        let is_unknown = |name: &String| template.default(name).is_none();
+        let told = problems.clone();
+        let is_told = |name: &str| {
+            let ways = [format!("{name}: "), format!("{name} is missing")];
+            told.iter()
+                .any(|problem| ways.iter().any(|way| problem.starts_with(way)))
+        };
+        let is_given = |name: &str| {
+            let given = section.parameters.get(name);
+            given.is_some_and(|value| !value.is_empty())
+        };
         for found in check(&section.parameters) {
             match found.parameter {
-                Some(name) if is_complete || is_unknown(&name) => {
+                // While something is missing, the functions' readers would only repeat that.
+                Some(name) if told.is_empty() || is_given(&name) && !is_told(&name) => {
                     problems.push(format!("{name}: {}", found.problem));
                 }
-                None if is_complete => problems.push(found.problem),
+                None if told.is_empty() => problems.push(found.problem),
                 _ => {}
             }
         }

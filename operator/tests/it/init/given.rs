@@ -103,6 +103,53 @@ async fn each_wrong_answer_of_a_file_says_what_is_wrong_and_what_to_do() {
         assert!(line.contains(". Example: "), "what to do: {line}");
     }
     assert_eq!(desk.written(), "");
+    // What nobody asks about is told with the rest.
+    let more = [
+        "--set",
+        "SmsPerHour=many",
+        "--set",
+        "AllowedCountries=UK",
+        "--set",
+        "SmsRoutes=*=twilio",
+    ];
+    let output = desk
+        .init(
+            &[&["--answers", answers.to_str().unwrap()], &more[..]].concat(),
+            &[],
+        )
+        .await;
+    for words in [
+        "Deploy: ",
+        "SmsPerHour: must be a whole number",
+        "AllowedCountries: ",
+        "the United Kingdom is GB",
+    ] {
+        assert!(output.err.contains(words), "{words}: {output:?}");
+    }
+    assert_eq!(output.err.matches("PinLength: ").count(), 1, "{output:?}");
+}
+
+#[tokio::test]
+async fn an_input_that_has_no_answers_says_how_to_give_them() {
+    let desk = Desk::new("nobody").await;
+    let output = desk.init_with(&[], &[("AWS_REGION", " ")], &[]).await;
+    assert!(
+        output.code == 2
+            && output
+                .err
+                .contains("the input ended: run this at a terminal, or give the answers with --answers or --set"),
+        "{output:?}"
+    );
+    // A variable without a value is no answer either.
+    let output = desk
+        .init_with(
+            &["--set", "Integrations=gateway"],
+            &[("AWS_REGION", " ")],
+            &[],
+        )
+        .await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(desk.written().contains("region = \"eu-west-1\""));
 }
 
 #[tokio::test]
