@@ -105,7 +105,7 @@ impl DeployArgs {
     }
 
     /// The same, with keys from environment variables.
-    pub(crate) fn from_env(self) -> Self {
+    pub(crate) fn with_variables(self) -> Self {
         Self {
             from_env: true,
             ..self

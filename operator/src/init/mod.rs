@@ -184,7 +184,7 @@ pub(crate) async fn run(
     }
     let mut deploy = DeployArgs::of(name, &args.samconfig);
     if dialogue.is_in_environment {
-        deploy = deploy.from_env();
+        deploy = deploy.with_variables();
     }
     let missing = (!Path::new("template.yaml").exists()).then(|| {
         "this folder is not the repository's: it has no template.yaml and no functions. Run that command in the repository's folder, with this file there"

@@ -108,9 +108,9 @@ pub(super) fn collect(
 
 /// Asks for the keys that complete a secret, one group after the other until one is complete, and
 /// then for those that go together. A person who has no first key of a group has no other.
-fn ask_lacking<'a>(
+fn ask_lacking(
     spec: &Spec,
-    mut has: Vec<&'a str>,
+    mut has: Vec<&str>,
     mut ask: impl FnMut(&Key) -> Result<Option<String>, Problem>,
 ) -> Result<Vec<(&'static Key, String)>, Problem> {
     let Layout {
