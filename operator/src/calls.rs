@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared::platform::base_url::BaseUrl;
@@ -126,6 +126,7 @@ impl Calls {
             .request(method, url.clone())
             .header(ACCEPT, "application/json");
         let authorization = session.map(|session| &session.authorization);
+        let signer = authorization.and_then(Authorization::signer);
         let unsigned = || Refusal::Unreachable("the request could not be signed".to_owned());
         if let Some(Authorization::Header(value)) = authorization {
             request = request.header(AUTHORIZATION, value.clone());
@@ -139,15 +140,17 @@ impl Calls {
             Body::Json(value) => request.json(value),
             Body::Aws(operation, members) => {
                 let body = members.to_string();
-                let headers = authorization
-                    .and_then(|with| with.sign_operation(&url, operation, &body, self.now()))
+                let headers = signer
+                    .and_then(|(signer, version)| {
+                        signer.operation(&url, version, operation, &body, self.now())
+                    })
                     .ok_or_else(unsigned)?;
                 request.headers(headers).body(body)
             }
             Body::Event(event) => {
                 let own = [("content-type", "application/json")];
-                let headers = authorization
-                    .and_then(|with| with.sign(&url, &own, event, self.now()))
+                let headers = signer
+                    .and_then(|(signer, _)| signer.headers(&url, &own, event, self.now()))
                     .ok_or_else(unsigned)?;
                 request.headers(headers).body(*event)
             }
@@ -256,48 +259,24 @@ impl Authorization {
         Some(Self::Header(value))
     }
 
-    /// The headers of an operation of AWS.
-    fn sign_operation(
-        &self,
-        url: &Url,
-        operation: &str,
-        body: &str,
-        now: SystemTime,
-    ) -> Option<HeaderMap> {
-        let Self::Signed { json, .. } = self else {
-            return None;
-        };
-        let content_type = format!("application/x-amz-json-{json}");
-        let own = [
-            ("content-type", content_type.as_str()),
-            ("x-amz-target", operation),
-        ];
-        self.sign(url, &own, body, now)
-    }
-
-    /// The headers of a signed request: `own`, and those of the signature.
-    fn sign(
-        &self,
-        url: &Url,
-        own: &[(&str, &str)],
-        body: &str,
-        now: SystemTime,
-    ) -> Option<HeaderMap> {
-        let Self::Signed {
-            credentials,
-            region,
-            service,
-            ..
-        } = self
-        else {
-            return None;
-        };
-        let signer = Signer {
-            credentials,
-            region,
-            service,
-        };
-        signer.headers(url, own, body, now)
+    /// Who signs, and the version of the service's JSON protocol. `None`: nothing is signed.
+    fn signer(&self) -> Option<(Signer<'_>, &'static str)> {
+        match self {
+            Self::Header(_) => None,
+            Self::Signed {
+                credentials,
+                region,
+                service,
+                json,
+            } => {
+                let signer = Signer {
+                    credentials,
+                    region,
+                    service,
+                };
+                Some((signer, *json))
+            }
+        }
     }
 }
 

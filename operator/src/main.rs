@@ -51,7 +51,8 @@ async fn main() -> ExitCode {
     let console = Console::new(cli.json);
     if let Command::Deploy(args) = &cli.command {
         let args = args.clone();
-        return deploy::run(cli, &args, &console).await.into();
+        let keys = deploy::Keys::default();
+        return deploy::run(cli, &args, &console, keys).await.into();
     }
     if let Command::Doctor(args) = &cli.command
         && let Some(pause) = args.pause()
@@ -71,10 +72,16 @@ async fn main() -> ExitCode {
         };
     }
     if let Command::Init(args) = &cli.command {
-        return match begin(&cli, args, &console).await {
-            Ok(outcome) => console.show(&outcome).into(),
-            Err(problem) => console.fail(&problem).into(),
+        let (outcome, mut next) = match begin(&cli, args, &console).await {
+            Ok(begun) => begun,
+            Err(problem) => return console.fail(&problem).into(),
         };
+        let code = console.show(&outcome);
+        if !next.is_wanted() {
+            return code.into();
+        }
+        let init::Next { args, keys, .. } = next;
+        return deploy::run(cli, &args, &console, keys).await.into();
     }
     match open(&cli, console).await {
         Ok(context) => match run(&context, cli.command).await {
@@ -86,7 +93,11 @@ async fn main() -> ExitCode {
 }
 
 /// Starts `init`, which needs no stack.
-async fn begin(cli: &Cli, args: &init::Args, console: &Console) -> Result<init::Outcome, Problem> {
+async fn begin(
+    cli: &Cli,
+    args: &init::Args,
+    console: &Console,
+) -> Result<(init::Outcome, init::Next), Problem> {
     let calls = Calls::new(client()?, now());
     init::run(cli, args, console, calls, &environment).await
 }

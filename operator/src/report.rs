@@ -124,6 +124,15 @@ impl Console {
     }
 }
 
+/// The result as a text without colours.
+pub(crate) fn text(report: &impl Report) -> String {
+    let mut bytes = Vec::new();
+    // Memory takes everything.
+    let _written = report.write(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    anstream::adapter::strip_str(&text).to_string()
+}
+
 fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)

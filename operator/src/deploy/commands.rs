@@ -1,6 +1,5 @@
 //! The commands that the steps run, and the one that continues.
 
-use super::sam::quoted;
 use super::{Run, Step};
 
 impl Run<'_> {
@@ -8,7 +7,7 @@ impl Run<'_> {
     pub(super) fn build(&self) -> Vec<String> {
         let mut arguments = self.sam_command("build");
         // Otherwise it would compile for the template's default.
-        if let Some(architecture) = &self.section.architecture {
+        if let Some(architecture) = self.section.parameters.get("Architecture") {
             let parameter = format!("Architecture={architecture}");
             arguments.extend(["--parameter-overrides".to_owned(), parameter]);
         }
@@ -45,23 +44,10 @@ impl Run<'_> {
 
     /// The command that continues at a step.
     pub(super) fn again(&self, step: Step) -> String {
-        // Cargo sets it for what it runs.
-        let cargo = crate::environment("CARGO").map_or("", |_| "cargo ");
-        let mut words = vec![format!("{cargo}operator deploy")];
-        let args = self.args;
-        if args.config_env != "default" {
-            words.push(format!("--config-env {}", quoted(&args.config_env)));
+        let command = self.args.command(&self.options);
+        match self.args.place(step) {
+            Some(place) => format!("{command} {place}"),
+            None => command,
         }
-        if args.samconfig.as_os_str() != "samconfig.toml" {
-            let file = args.samconfig.to_string_lossy();
-            words.push(format!("--samconfig {}", quoted(&file)));
-        }
-        words.extend(self.options.iter().map(|word| quoted(word)));
-        let flags = [(args.from_env, "--from-env"), (args.yes, "--yes")];
-        let flags = flags.iter().filter(|(is_set, _)| *is_set);
-        words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
-        let kind = if args.only.is_some() { "only" } else { "from" };
-        words.push(format!("--{kind} {}", step.word()));
-        words.join(" ")
     }
 }

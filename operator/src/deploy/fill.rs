@@ -10,13 +10,15 @@ use crate::secrets::{
 };
 use crate::stack::Stack;
 
-/// Reads an environment variable.
-pub(super) type Lookup = dyn Fn(&str) -> Option<String>;
+/// Reads a variable.
+pub(super) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Where the values come from.
 pub(super) struct Source<'a> {
-    /// Environment variables, if they were asked for.
-    pub(super) environment: Option<&'a Lookup>,
+    /// Keys that were given, by the names of their variables.
+    pub(super) variable: &'a Lookup<'a>,
+    /// True if a person is asked for what goes with them.
+    pub(super) is_asked: bool,
     /// True if a person can be asked.
     pub(super) is_watched: bool,
 }
@@ -105,25 +107,24 @@ async fn set(
     spec: &'static Spec,
     stored: &Stored,
 ) -> Result<Option<Outcome>, Problem> {
-    let is_given = |key: &str| {
-        let environment = source.environment;
-        environment.is_some_and(|lookup| variable(spec, key, lookup).is_some())
-    };
+    let is_given = |key: &str| variable(spec, key, source.variable).is_some();
     let mut generate = generated(spec, &context.stack, &|key| stored.text(key));
     generate.retain(|key| !is_given(key));
     let is_any_given = spec.layout.keys.iter().any(|key| is_given(key.name));
-    let given = match source.environment {
-        _ if stored.problems(spec).is_empty() => Given::Nothing, // the secret made from it is not
-        Some(lookup) if is_any_given => Given::Environment(lookup),
-        _ if !generate.is_empty() => Given::Nothing,
-        _ if source.is_watched => {
-            let id = &stored.id;
-            context
-                .console
-                .line(&format!("{id} {}", stored.problems(spec).join(", ")));
-            Given::Lacking
-        }
-        _ => return Ok(None),
+    let given = if stored.problems(spec).is_empty() {
+        Given::Nothing // the secret made from it is not complete
+    } else if is_any_given && !source.is_asked {
+        Given::Environment(source.variable)
+    } else if !is_any_given && !generate.is_empty() {
+        Given::Nothing
+    } else if source.is_watched {
+        let id = &stored.id;
+        context
+            .console
+            .line(&format!("{id} {}", stored.problems(spec).join(", ")));
+        Given::Lacking(source.variable)
+    } else {
+        return Ok(None);
     };
     let wishes = Wishes {
         generate,

@@ -1,35 +1,37 @@
-//! `deploy`: from a section of `samconfig.toml` to a stack that works. It builds, deploys, fills the
-//! secrets, connects the providers and checks everything. Each step also runs alone, and each finds
+//! `deploy`: from a section of `samconfig.toml` to a stack that works. It checks the settings, builds,
+//! deploys, fills the secrets, connects the providers and checks everything. Each step also runs alone, and each finds
 //! out itself what is left to do. So a run that was stopped anywhere is continued by another run.
 
 mod arguments;
 mod commands;
 mod fill;
+mod keys;
 mod outcome;
 mod sam;
-mod samconfig;
 mod tools;
+mod update;
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) use self::arguments::DeployArgs;
 use self::arguments::Step;
-use self::fill::{Lookup, Source};
+use self::fill::Source;
+pub(crate) use self::keys::Keys;
 use self::outcome::{Done, Outcome, State};
 use self::sam::shown;
-use self::samconfig::Section;
+use self::update::remedy;
 use crate::aws::{self, Aws};
 use crate::cli::Cli;
 use crate::connect::{self, Extras};
 use crate::context::Context;
 use crate::doctor::{self, DoctorArgs};
 use crate::problem::Problem;
-use crate::report::{BAD, Console, FAINT, GOOD, Report, plain};
+use crate::report::{BAD, Console, FAINT, GOOD, Report, text};
 use crate::secrets;
+use crate::settings::{self, Section, Template};
 
-/// How often `CloudFormation` is asked whether an earlier deployment has ended.
-const PAUSE: Duration = Duration::from_secs(3);
 /// What `sam build` leaves, and `sam deploy` takes.
 const BUILT: &str = ".aws-sam/build/template.yaml";
 
@@ -38,25 +40,26 @@ struct Run<'a> {
     cli: Cli,
     args: &'a DeployArgs,
     console: &'a Console,
+    stack: String,
     section: Section,
+    /// Keys that were given before the deployment.
+    keys: Keys,
+    /// The stack and the providers, once the stack is there.
+    context: OnceCell<Context>,
     /// The options of the command line that a command to continue repeats.
     options: Vec<String>,
     sam: PathBuf,
 }
 
 /// Runs the steps and gives the exit code.
-pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console) -> u8 {
+pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Keys) -> u8 {
     let mut outcome = Outcome::new(cli.dry_run);
-    let mut run = match Run::new(cli, args, console) {
+    let mut run = match Run::new(cli, args, console, keys) {
         Ok(run) => run,
         Err(problem) => return console.fail(&problem),
     };
-    outcome.stack.clone_from(&run.section.stack);
-    let ended = match run.prepare().await {
-        Ok(()) => run.carry_out(&mut outcome).await,
-        Err(problem) => Err(problem),
-    };
-    match ended {
+    outcome.stack.clone_from(&run.stack);
+    match run.carry_out(&mut outcome).await {
         Ok(()) => {}
         Err(problem) if console.is_json() => {
             outcome.error = Some(problem.to_string());
@@ -69,16 +72,27 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console) -> u8 {
 }
 
 impl<'a> Run<'a> {
-    fn new(mut cli: Cli, args: &'a DeployArgs, console: &'a Console) -> Result<Self, Problem> {
+    fn new(
+        mut cli: Cli,
+        args: &'a DeployArgs,
+        console: &'a Console,
+        keys: Keys,
+    ) -> Result<Self, Problem> {
         if cli.outputs.is_some() {
             let why = "deploy asks CloudFormation for the stack: leave out --outputs";
             return Err(Problem::Usage(why.to_owned()));
         }
-        let section = samconfig::read(&args.samconfig, &args.config_env)?;
-        if let Some(other) = cli.stack.as_ref().filter(|name| **name != section.stack) {
+        let environment = &args.config_env;
+        let section = settings::required(&args.samconfig, environment)?;
+        let Some(stack) = section.stack_name.clone() else {
             return Err(Problem::Usage(format!(
-                "[{}.deploy.parameters] deploys the stack {}, but --stack or SWITCHBOARD_STACK names {other}: make them equal, or leave that out",
-                args.config_env, section.stack
+                "{}: [{environment}.deploy.parameters] has no stack_name; add stack_name = \"switchboard\"",
+                args.samconfig.display()
+            )));
+        };
+        if let Some(other) = cli.stack.as_ref().filter(|name| **name != stack) {
+            return Err(Problem::Usage(format!(
+                "[{environment}.deploy.parameters] deploys the stack {stack}, but --stack or SWITCHBOARD_STACK names {other}: make them equal, or leave that out"
             )));
         }
         let mut options = Vec::new();
@@ -87,14 +101,17 @@ impl<'a> Run<'a> {
                 options.extend([option.to_owned(), value.clone()]);
             }
         }
-        cli.stack = Some(section.stack.clone());
+        cli.stack = Some(stack.clone());
         cli.profile = cli.profile.or_else(|| section.profile.clone());
         cli.region = cli.region.or_else(|| section.region.clone());
         Ok(Self {
             cli,
             args,
             console,
+            stack,
             section,
+            keys,
+            context: OnceCell::new(),
             options,
             sam: PathBuf::new(),
         })
@@ -125,12 +142,12 @@ impl<'a> Run<'a> {
             let path = crate::environment("PATH");
             self.sam = tools::find(needs(Step::Build), path.as_deref()).await?;
         }
-        if steps == [Step::Build] {
+        if steps.iter().all(|step| *step <= Step::Build) {
             return Ok(());
         }
         self.console.progress("looking for the stack");
         let state = self.state().await?;
-        let stack = &self.section.stack;
+        let stack = &self.stack;
         let remedy = state
             .as_ref()
             .and_then(|state| remedy(&state.status, stack));
@@ -147,9 +164,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn carry_out(&self, outcome: &mut Outcome) -> Result<(), Problem> {
+    async fn carry_out(&mut self, outcome: &mut Outcome) -> Result<(), Problem> {
         let steps = self.args.steps();
+        let mut is_prepared = false;
         for (index, step) in steps.iter().copied().enumerate() {
+            // The check needs neither tools nor a login.
+            if step != Step::Check && !is_prepared {
+                self.prepare().await?;
+                is_prepared = true;
+            }
             let (word, place) = (step.word(), format!("{}/{}", index + 1, steps.len()));
             let what = self.what(step);
             self.console
@@ -193,6 +216,7 @@ impl<'a> Run<'a> {
     /// What a step is about to do.
     fn what(&self, step: Step) -> String {
         match step {
+            Step::Check => "checks the settings, as `operator check-config` does".to_owned(),
             Step::Build => shown(&self.build()),
             Step::Deploy => shown(&self.deploy(&[])),
             Step::Secrets => "fills the secrets that lack keys".to_owned(),
@@ -202,19 +226,44 @@ impl<'a> Run<'a> {
     }
 
     async fn take(&self, step: Step) -> Result<Done, Problem> {
-        if self.cli.dry_run {
+        if self.cli.dry_run && step != Step::Check {
             return self.plan(step).await;
         }
         match step {
+            Step::Check => self.check(),
             Step::Build => {
                 let built = sam::run(&self.sam, &self.build()).await;
                 built.map(|_| Done::of(step, State::Done))
             }
             Step::Deploy => self.update().await,
-            Step::Secrets => self.fill(&self.context().await?).await,
-            Step::Connect => self.connect(&self.context().await?).await,
-            Step::Doctor => self.check(&self.context().await?).await,
+            Step::Secrets => self.fill(self.context().await?).await,
+            Step::Connect => self.connect(self.context().await?).await,
+            Step::Doctor => self.examine(self.context().await?).await,
         }
+    }
+
+    /// Checks the settings as `check-config` does, and says it in the same words.
+    fn check(&self) -> Result<Done, Problem> {
+        let checked = settings::examine(&self.args.config_env, &self.section, &[]);
+        let template = std::fs::read_to_string("template.yaml");
+        // A program that was installed earlier may know other parameters.
+        let is_own = template.map_or(true, |text| Template::own().has_parameters_of(&text));
+        let other = "this program was built with another template.yaml than the one in this folder, and checks by its own: run `cargo operator deploy` here, or install the program again";
+        if !is_own {
+            self.console.line(other);
+        }
+        if checked.is_fine() {
+            return Ok(Done::with(Step::Check, State::Done, &checked));
+        }
+        let mut why = format!(
+            "nothing was built or deployed\n{}",
+            text(&checked).trim_end()
+        );
+        if !is_own {
+            why = format!("{why}\nBut {other}");
+        }
+        let file = self.args.samconfig.display();
+        Err(Problem::Failed(format!("{why}\nCorrect {file}.")))
     }
 
     /// What a step would do.
@@ -228,12 +277,12 @@ impl<'a> Run<'a> {
                 let planned = if step == Step::Secrets {
                     self.shown(step, &secrets::list(&context.vault()).await?)
                 } else {
-                    self.connect(&context).await?
+                    self.connect(context).await?
                 };
                 done.result = planned.result;
             }
-            Step::Secrets | Step::Connect | Step::Doctor => {
-                let (stack, word) = (&self.section.stack, step.word());
+            Step::Check | Step::Secrets | Step::Connect | Step::Doctor => {
+                let (stack, word) = (&self.stack, step.word());
                 let list = if step == Step::Secrets { " list" } else { "" };
                 done.command = Some(format!("operator --stack {stack} {word}{list}"));
             }
@@ -247,76 +296,15 @@ impl<'a> Run<'a> {
         Ok(state.is_some_and(|state| state.status != "REVIEW_IN_PROGRESS"))
     }
 
-    async fn update(&self) -> Result<Done, Problem> {
-        let before = self.settled().await?;
-        if !self.args.yes && self.console.is_watched() {
-            let preview = self.deploy(&["--no-execute-changeset"]);
-            let said = sam::run(&self.sam, &preview).await?;
-            let question = format!("Deploy these changes to {}?", self.section.stack);
-            let is_same = said.contains("No changes to deploy");
-            if !is_same && self.console.confirm(&question) != Some(true) {
-                return Err(Problem::Failed("nothing was deployed".to_owned()));
-            }
-            if is_same {
-                return Ok(Done::of(Step::Deploy, State::NothingToDo));
-            }
-        }
-        self.execute().await?;
-        let is_same = self.state().await? == before;
-        Ok(Done::of(
-            Step::Deploy,
-            if is_same {
-                State::NothingToDo
-            } else {
-                State::Done
-            },
-        ))
-    }
-
-    /// The state of the stack, once no other deployment is at work.
-    async fn settled(&self) -> Result<Option<aws::State>, Problem> {
-        loop {
-            let state = self.state().await?;
-            let status = state.as_ref().map(|state| state.status.as_str());
-            let busy = status.filter(|status| {
-                *status != "REVIEW_IN_PROGRESS" && status.ends_with("_IN_PROGRESS")
-            });
-            let Some(status) = busy else {
-                return Ok(state);
-            };
-            self.console.line(&format!(
-                "CloudFormation still works on an earlier deployment of {} ({status}); waiting",
-                self.section.stack
-            ));
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Runs `sam deploy`. The error has what CloudFormation says about each resource: in sam's table
-    /// it is cut into columns.
-    async fn execute(&self) -> Result<(), Problem> {
-        let Err(problem) = sam::run(&self.sam, &self.deploy(&[])).await else {
-            return Ok(());
-        };
-        let failures = match self.aws().await {
-            Ok(aws) => aws.failures(&self.section.stack).await,
-            Err(_) => Vec::new(),
-        };
-        let mut why = problem.to_string();
-        for failure in &failures {
-            why = format!("{why}\n  {}", plain(failure));
-        }
-        let why = match sam::hint(&why) {
-            Some(hint) => format!("{why}\n{hint}"),
-            None => why,
-        };
-        Err(Problem::Failed(why))
-    }
-
     async fn fill(&self, context: &Context) -> Result<Done, Problem> {
-        let environment: &Lookup = &crate::environment;
+        let is_read = self.args.from_env;
+        let variable = |name: &str| {
+            let given = self.keys.variable(name);
+            given.or_else(|| crate::environment(name).filter(|_| is_read))
+        };
         let source = Source {
-            environment: self.args.from_env.then_some(environment),
+            variable: &variable,
+            is_asked: self.console.is_watched() && !is_read,
             is_watched: self.console.is_watched(),
         };
         let filled = fill::fill(context, &source).await?;
@@ -333,7 +321,7 @@ impl<'a> Run<'a> {
         Ok(self.shown(Step::Connect, &connected))
     }
 
-    async fn check(&self, context: &Context) -> Result<Done, Problem> {
+    async fn examine(&self, context: &Context) -> Result<Done, Problem> {
         let examination = doctor::examine(context, &DoctorArgs::default()).await?;
         Ok(self.shown(Step::Doctor, &examination))
     }
@@ -351,8 +339,14 @@ impl<'a> Run<'a> {
         Done::with(step, state, report)
     }
 
-    async fn context(&self) -> Result<Context, Problem> {
-        crate::open(&self.cli, Console::new(self.cli.json)).await
+    /// The stack and the providers. What a person has typed in one step serves the next ones.
+    async fn context(&self) -> Result<&Context, Problem> {
+        if let Some(context) = self.context.get() {
+            return Ok(context);
+        }
+        let mut context = crate::open(&self.cli, Console::new(self.cli.json)).await?;
+        self.keys.complete(&mut context.own);
+        Ok(self.context.get_or_init(|| context))
     }
 
     async fn aws(&self) -> Result<Aws, Problem> {
@@ -361,19 +355,6 @@ impl<'a> Run<'a> {
     }
 
     async fn state(&self) -> Result<Option<aws::State>, Problem> {
-        self.aws().await?.state(&self.section.stack).await
+        self.aws().await?.state(&self.stack).await
     }
-}
-
-/// The command that helps a stack which cannot be updated in its state.
-fn remedy(status: &str, stack: &str) -> Option<String> {
-    Some(match status {
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
-            format!("sam delete --stack-name {stack}")
-        }
-        "UPDATE_ROLLBACK_FAILED" => {
-            format!("aws cloudformation continue-update-rollback --stack-name {stack}")
-        }
-        _ => return None,
-    })
 }

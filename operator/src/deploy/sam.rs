@@ -8,6 +8,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
+use crate::cli::quoted;
 use crate::problem::Problem;
 use crate::report::plain;
 
@@ -121,14 +122,4 @@ pub(super) fn shown(arguments: &[String]) -> String {
     let words = arguments.iter().map(|argument| quoted(argument));
     let words: Vec<String> = words.collect();
     format!("sam {}", words.join(" "))
-}
-
-/// A word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -63,7 +63,9 @@ impl Asker {
             ..
         } = question;
         tell(&format!("\n{what} ({name})"));
-        tell(&format!("  Where: {place}."));
+        if !place.is_empty() {
+            tell(&format!("  Where: {place}."));
+        }
         tell(&format!("  Example: {example}"));
         for (index, (choice, about)) in choices.iter().enumerate() {
             tell(&format!("  {}) {choice}  {about}", index + 1));
@@ -96,15 +98,20 @@ impl Asker {
                     format!("[{shown}] > ")
                 };
                 line(&prompt, question.is_secret).map_err(|why| {
-                    Problem::Usage(format!(
-                        "{why}; the answers so far are in {}: run the same command again, and Enter keeps each of them",
-                        draft.path.display()
-                    ))
+                    Problem::Usage(if draft.answers.is_empty() {
+                        format!("{why}: run this at a terminal, or give the answers with --answers or --set")
+                    } else {
+                        format!(
+                            "{why}; the answers so far are in {}: run the same command again, and Enter keeps each of them",
+                            draft.path.display()
+                        )
+                    })
                 })?
             }
         };
         Ok(match (given.trim(), default) {
             ("", Some(default)) => default.to_owned(),
+            ("-", _) if question.default == Some("") => String::new(),
             (answer, _) => answer.to_owned(),
         })
     }
@@ -113,7 +120,7 @@ impl Asker {
     pub(super) fn reject(&mut self, question: &Question, why: &str) -> bool {
         match self {
             Self::Given { problems, .. } => {
-                let told = format!("{}: {why}", question.name);
+                let told = format!("{}: {why}. Example: {}", question.name, question.example);
                 if !problems
                     .iter()
                     .any(|known| known.starts_with(&format!("{} is missing", question.name)))
@@ -135,6 +142,14 @@ impl Asker {
         match self {
             Self::Person(draft) if !question.is_secret => draft.keep(question.name, answer),
             _ => Ok(()),
+        }
+    }
+
+    /// True if a program has given this answer.
+    pub(super) fn has(&self, question: &Question) -> bool {
+        match self {
+            Self::Person(_) => false,
+            Self::Given { answers, .. } => answers.contains_key(question.name),
         }
     }
 

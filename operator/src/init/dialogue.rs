@@ -1,14 +1,12 @@
 //! The dialogue: question by question, each answer checked before the next one.
 
-use secrecy::SecretString;
-
 use super::ask::Asker;
+use super::cost;
 use super::lookups::Lookups;
 use super::questions::{
-    INTEGRATIONS, Integration, Look, MAILGUN_KEY, Question, REGION, STACK_NAME, TWILIO_SID,
-    TWILIO_TOKEN,
+    INTEGRATIONS, Integration, Look, OF_NO_SECTION, Question, REGION, STACK_NAME,
 };
-use super::{Keys, cost};
+use crate::deploy::Keys;
 use crate::problem::Problem;
 use crate::report::Console;
 use crate::settings::{self, Section, Values, check, check_one};
@@ -18,6 +16,8 @@ pub(super) struct Dialogue<'a> {
     pub(super) asker: Asker,
     pub(super) lookups: Lookups,
     pub(super) keys: Keys,
+    /// True if some of the keys are in the environment, where they stay.
+    pub(super) is_in_environment: bool,
     /// The section before.
     pub(super) before: &'a Section,
     pub(super) values: Values,
@@ -49,8 +49,8 @@ impl Dialogue<'_> {
                 "a stack's name begins with a letter and has letters, digits and hyphens".to_owned()
             })
         })?;
-        let usual =
-            (self.environment)("AWS_REGION").or_else(|| (self.environment)("AWS_DEFAULT_REGION"));
+        let usual = self.variable("AWS_REGION");
+        let usual = usual.or_else(|| self.variable("AWS_DEFAULT_REGION"));
         let region = self.simple(
             &REGION,
             self.before.region.clone().or(usual),
@@ -75,15 +75,21 @@ impl Dialogue<'_> {
         }
         // The switches decide which functions check an answer.
         for question in asked {
+            if question.look == Look::Api {
+                self.auth0(console).await?;
+            }
             if !self.values.contains_key(question.name) {
                 self.parameter(question, console).await?;
             }
+        }
+        if integrations.contains(&Integration::PhoneMenu) {
+            self.application()?;
         }
         Ok((integrations, stack, region))
     }
 
     /// A question whose answer nobody else knows.
-    fn simple(
+    pub(super) fn simple(
         &mut self,
         question: &Question,
         usual: Option<String>,
@@ -105,66 +111,6 @@ impl Dialogue<'_> {
         }
     }
 
-    /// The keys of the Twilio account, from the environment or a person.
-    async fn twilio(&mut self, console: &Console) -> Result<(), Problem> {
-        let set = |name| (self.environment)(name).filter(|value| !value.trim().is_empty());
-        if let (Some(sid), Some(token)) = (set("TWILIO_ACCOUNT_SID"), set("TWILIO_AUTH_TOKEN")) {
-            return self
-                .open_twilio(sid, token.into())
-                .await
-                .map_err(Problem::Failed);
-        }
-        loop {
-            let sid = self.simple(&TWILIO_SID, None, &[], |_| None)?;
-            if sid.is_empty() {
-                return Ok(());
-            }
-            let token = self.simple(&TWILIO_TOKEN, None, &[], |token| {
-                token
-                    .is_empty()
-                    .then(|| "it is needed with the SID".to_owned())
-            })?;
-            console.progress("reading Twilio");
-            let opened = self.open_twilio(sid, token.into()).await;
-            console.end_progress();
-            match opened {
-                Err(why) if self.asker.reject(&TWILIO_SID, &why) => {}
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    async fn open_twilio(&mut self, sid: String, token: SecretString) -> Result<(), String> {
-        self.lookups.open_twilio(&sid, &token).await?;
-        self.keys.twilio = Some((sid, token));
-        Ok(())
-    }
-
-    /// The API key of Mailgun, from the environment or a person.
-    async fn mailgun(&mut self, console: &Console) -> Result<(), Problem> {
-        let set = (self.environment)("MAILGUN_API_KEY").filter(|value| !value.trim().is_empty());
-        if let Some(key) = set {
-            return self
-                .lookups
-                .open_mailgun(&key.into())
-                .await
-                .map_err(Problem::Failed);
-        }
-        loop {
-            let key = self.simple(&MAILGUN_KEY, None, &[], |_| None)?;
-            if key.is_empty() {
-                return Ok(());
-            }
-            console.progress("reading Mailgun");
-            let opened = self.lookups.open_mailgun(&key.into()).await;
-            console.end_progress();
-            match opened {
-                Err(why) if self.asker.reject(&MAILGUN_KEY, &why) => {}
-                _ => return Ok(()),
-            }
-        }
-    }
-
     /// A question about a parameter.
     async fn parameter(&mut self, question: &Question, console: &Console) -> Result<(), Problem> {
         let choices = self.lookups.offered(question.look).to_vec();
@@ -173,13 +119,7 @@ impl Dialogue<'_> {
         let mut rejected = String::new();
         loop {
             let answer = self.asker.answer(question, default.as_deref())?;
-            let chosen = answer
-                .parse::<usize>()
-                .ok()
-                .and_then(|number| choices.get(number.checked_sub(1)?));
-            let answer = chosen.map_or(answer, |(choice, _)| choice.clone());
-            let is_none = answer == "-" && question.default == Some("");
-            let answer = if is_none { String::new() } else { answer };
+            let answer = chosen(answer, &choices);
             let (parameters, mut problems) = parameters(question, &answer);
             if answer.is_empty() && default.is_none() {
                 problems.push("this is needed".to_owned());
@@ -264,8 +204,8 @@ impl Dialogue<'_> {
             parameters.remove(integration.switch());
         }
         if let Asker::Given { answers, .. } = &mut self.asker {
-            for key in [TWILIO_SID.name, TWILIO_TOKEN.name, MAILGUN_KEY.name] {
-                answers.remove(key);
+            for question in OF_NO_SECTION {
+                answers.remove(question.name);
             }
             parameters.extend(std::mem::take(answers));
         }
@@ -287,16 +227,23 @@ impl Dialogue<'_> {
             Asker::Given { problems, .. } => std::mem::take(problems),
             Asker::Person(_) => Vec::new(),
         };
-        // While something is missing, the functions' readers would only repeat that.
-        let template = settings::Template::own();
-        let is_complete = problems.is_empty();
-        let is_unknown = |name: &String| template.default(name).is_none();
+        let told = problems.clone();
+        let is_told = |name: &str| {
+            let ways = [format!("{name}: "), format!("{name} is missing")];
+            told.iter()
+                .any(|problem| ways.iter().any(|way| problem.starts_with(way)))
+        };
+        let is_given = |name: &str| {
+            let given = section.parameters.get(name);
+            given.is_some_and(|value| !value.is_empty())
+        };
         for found in check(&section.parameters) {
             match found.parameter {
-                Some(name) if is_complete || is_unknown(&name) => {
+                // While something is missing, the functions' readers would only repeat that.
+                Some(name) if told.is_empty() || is_given(&name) && !is_told(&name) => {
                     problems.push(format!("{name}: {}", found.problem));
                 }
-                None if is_complete => problems.push(found.problem),
+                None if told.is_empty() => problems.push(found.problem),
                 _ => {}
             }
         }
@@ -342,6 +289,13 @@ impl Dialogue<'_> {
         }
         costs
     }
+}
+
+/// The choice that a number stands for, or the answer as it is.
+pub(super) fn chosen(answer: String, choices: &[(String, String)]) -> String {
+    let number = answer.parse::<usize>().ok();
+    let found = number.and_then(|number| choices.get(number.checked_sub(1)?));
+    found.map_or(answer, |(choice, _)| choice.clone())
 }
 
 /// The parameters that an answer sets, and what is wrong with it.

@@ -1,11 +1,11 @@
 //! `init`: asks what a stack shall do, and only what that needs; checks each answer at once; writes
-//! the section of `samconfig.toml`, so that `sam deploy` asks nothing. Secrets go into the stack, if
-//! there is one, and never into a file.
+//! the section of `samconfig.toml`, so that `sam deploy` asks nothing. Keys never go into a file. They
+//! stay in memory and reach the stack's secrets if `deploy` follows in the same run.
 
+mod accounts;
 mod ask;
 mod cost;
 mod dialogue;
-mod fill;
 mod given;
 mod lookups;
 mod outcome;
@@ -13,16 +13,15 @@ mod questions;
 
 pub(crate) use outcome::Outcome;
 
-use std::path::PathBuf;
-
-use secrecy::SecretString;
+use std::path::{Path, PathBuf};
 
 use self::ask::{Asker, Draft, tell};
 use self::dialogue::Dialogue;
 use self::lookups::Lookups;
-use self::questions::{Look, Question};
+use self::questions::{CHANGE, DEPLOY, yes};
 use crate::calls::Calls;
 use crate::cli::Cli;
+use crate::deploy::{DeployArgs, Keys};
 use crate::problem::Problem;
 use crate::report::Console;
 use crate::settings::{self, Section, Values};
@@ -33,14 +32,16 @@ use crate::settings::{self, Section, Values};
 Ask what a new stack needs, and write its section of samconfig.toml. Then `operator deploy` does the rest.
 
 The command asks what the stack shall do, and only what that needs. It checks each answer at once: by the template's limits, by the functions' \
-own readers, and at the provider (the Auth0 tenant answers, the number is yours, the domain's MX records lead to Mailgun). With keys of Twilio \
-and Mailgun it offers your numbers and domains. It reads no key from samconfig.toml and writes none there. If the stack exists, it puts \
-Twilio's keys and generated tokens into the stack's secrets.
+own readers, and at the provider (the Auth0 tenant answers, the number is yours, the domain's MX records lead to Mailgun). With keys of Twilio, \
+Mailgun and Auth0 it offers your numbers, domains, APIs, connections and applications.
+
+No key is written to any file. At the end, the command offers to run `operator deploy`. Then the keys that you gave go into the stack's secrets. \
+If you run `operator deploy` later, it asks for them again, or reads them from variables with --from-env.
 
 Each answer is kept in a file until the section is written. After an interruption, run the same command again.
 
-With --answers or --set nobody is asked; all that is missing or wrong is listed at once. Keys may also be in TWILIO_ACCOUNT_SID, \
-TWILIO_AUTH_TOKEN and MAILGUN_API_KEY.")]
+With --answers or --set nobody is asked; all that is missing or wrong is listed at once. The answer Deploy=y deploys at the end. Keys may also be \
+in TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, MAILGUN_API_KEY and AUTH0_MANAGEMENT_TOKEN.")]
 #[command(after_help = "\
 Examples:
   operator init
@@ -63,16 +64,38 @@ pub(crate) struct Args {
     /// Change a section that exists already
     #[arg(long)]
     replace: bool,
-    /// Ask neither the providers nor AWS
+    /// Do not ask the providers
     #[arg(long)]
     offline: bool,
 }
 
-/// Keys that were given. Has no `Debug`.
-#[derive(Default)]
-pub(crate) struct Keys {
-    /// The Account SID and the Auth Token.
-    pub(crate) twilio: Option<(String, SecretString)>,
+/// What may follow: the deployment. Has no `Debug`: it has keys.
+pub(crate) struct Next {
+    pub(crate) args: DeployArgs,
+    pub(crate) keys: Keys,
+    asker: Asker,
+    /// The answer of a program. `None`: a person is asked.
+    wish: Option<bool>,
+}
+
+impl Next {
+    /// True if the deployment shall follow now.
+    pub(crate) fn is_wanted(&mut self) -> bool {
+        if let Some(wish) = self.wish {
+            return wish;
+        }
+        self.asker.show(&DEPLOY, &[]);
+        loop {
+            // The section is written. Who has gone away loses nothing.
+            let Ok(answer) = self.asker.answer(&DEPLOY, DEPLOY.default) else {
+                return false;
+            };
+            match yes(&answer) {
+                Err(why) if self.asker.reject(&DEPLOY, &why) => {}
+                read => return read.unwrap_or_default(),
+            }
+        }
+    }
 }
 
 /// Runs the command.
@@ -82,7 +105,7 @@ pub(crate) async fn run(
     console: &Console,
     calls: Calls,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Outcome, Problem> {
+) -> Result<(Outcome, Next), Problem> {
     let name = &args.config_env;
     if !is_name(name) {
         return Err(Problem::Usage(format!(
@@ -96,17 +119,29 @@ pub(crate) async fn run(
     let draft = args
         .samconfig
         .with_file_name(format!(".operator-init-{name}.json"));
+    // Nobody is asked where the output is one document, and nothing follows a dry run.
+    let mut wish = (cli.json || cli.dry_run).then_some(false);
     let asker = match answers {
-        Some(answers) => Asker::Given {
-            answers,
-            problems: Vec::new(),
-        },
+        Some(mut answers) => {
+            let mut problems = Vec::new();
+            let wanted = answers.remove(DEPLOY.name);
+            match wanted.as_deref().map(yes).transpose() {
+                Ok(Some(true)) if cli.json => problems.push(
+                    "Deploy: --json writes one document; leave out Deploy, and run `operator --json deploy` then"
+                        .to_owned(),
+                ),
+                Ok(wanted) => wish = wish.or(Some(wanted.unwrap_or_default())),
+                Err(why) => problems.push(format!("Deploy: {why}. Example: {}", DEPLOY.example)),
+            }
+            Asker::Given { answers, problems }
+        }
         None => Asker::Person(Draft::open(draft)),
     };
     let mut dialogue = Dialogue {
         asker,
         lookups: Lookups::new(calls.clone(), cli.urls.clone(), args.offline),
         keys: Keys::default(),
+        is_in_environment: false,
         before: &before,
         values: Values::new(),
         environment,
@@ -140,52 +175,46 @@ pub(crate) async fn run(
                 "\n[{name}.deploy.parameters] exists. These are the changes:\n  {}\nWrite them, y or n?",
                 differences.join("\n  ")
             ));
-            matches!(
-                asker.answer(&CHANGE, CHANGE.default)?.as_str(),
-                "y" | "Y" | "yes"
-            )
+            yes(&asker.answer(&CHANGE, CHANGE.default)?).unwrap_or_default()
         }
     };
     let written = may_write && !cli.dry_run && (!is_known || !differences.is_empty());
     if written {
         settings::write(&args.samconfig, name, &section)?;
     }
-    let mut outcome = Outcome {
+    let mut deploy = DeployArgs::of(name, &args.samconfig);
+    if dialogue.is_in_environment {
+        deploy = deploy.with_variables();
+    }
+    let missing = (!Path::new("template.yaml").exists()).then(|| {
+        "this folder is not the repository's: it has no template.yaml and no functions. Run that command in the repository's folder, with this file there"
+            .to_owned()
+    });
+    if missing.is_some() || !may_write {
+        wish = Some(false);
+    }
+    let outcome = Outcome {
         file: args.samconfig.display().to_string(),
         environment: name.clone(),
         stack,
         written,
         parameters: section.parameters.keys().cloned().collect(),
         monthly: dialogue.monthly(&integrations, &section.parameters).await,
-        filled: Vec::new(),
-        unseen: None,
-        next: Vec::new(),
+        missing,
+        next: vec![deploy.command(&[])],
     };
-    let left = fill::fill(
-        cli,
-        args.offline,
-        &calls,
-        &section,
-        &dialogue.keys,
-        &mut outcome,
-    )
-    .await?;
-    outcome.next = next(name, &outcome.stack, &left);
     if let (Asker::Person(draft), true) = (&dialogue.asker, !cli.dry_run) {
         draft.remove();
     }
-    Ok(outcome)
+    let Dialogue { asker, keys, .. } = dialogue;
+    let next = Next {
+        args: deploy,
+        keys,
+        asker,
+        wish,
+    };
+    Ok((outcome, next))
 }
-
-const CHANGE: Question = Question {
-    name: "Change",
-    what: "Write them",
-    place: "",
-    example: "y or n",
-    default: Some("y"),
-    look: Look::Nothing,
-    is_secret: false,
-};
 
 fn differences(before: &Section, after: &Section) -> Vec<String> {
     let all = |section: &Section| {
@@ -220,21 +249,4 @@ fn is_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}
-
-/// The commands that lead from here to a working stack.
-fn next(environment: &str, stack: &str, left: &[&str]) -> Vec<String> {
-    let environment = if environment == "default" {
-        String::new()
-    } else {
-        format!(" --config-env {environment}")
-    };
-    let mut commands = vec![
-        format!("cargo operator deploy{environment}"),
-        format!("export SWITCHBOARD_STACK={stack}"),
-    ];
-    // `deploy` asks for the keys that are still missing. Where nobody can be asked, these set them.
-    commands.extend(left.iter().map(|name| fill::command(name)));
-    commands.push("cargo operator doctor".to_owned());
-    commands
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{FAINT, GOOD, Report};
+use crate::report::{DOUBTFUL, GOOD, Report};
 
 /// The result.
 #[derive(Debug, Serialize)]
@@ -18,11 +18,9 @@ pub(crate) struct Outcome {
     pub(super) parameters: Vec<String>,
     /// What a month costs when nothing happens.
     pub(super) monthly: Vec<String>,
-    /// Secrets of an existing stack that were filled.
-    pub(super) filled: Vec<String>,
-    /// Why the stack was not looked at.
+    /// What is not here, but needed next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) unseen: Option<String>,
+    pub(super) missing: Option<String>,
     /// The commands that come next.
     pub(super) next: Vec<String>,
 }
@@ -44,12 +42,6 @@ impl Report for Outcome {
                 "[{environment}.deploy.parameters] of {file}, {count} parameters: not written"
             )?;
         }
-        for filled in &self.filled {
-            writeln!(out, "{GOOD}set{GOOD:#} {filled}")?;
-        }
-        if let Some(why) = &self.unseen {
-            writeln!(out, "{FAINT}{why}{FAINT:#}")?;
-        }
         writeln!(out, "\nA month costs, when nothing happens:")?;
         for cost in &self.monthly {
             writeln!(out, "  {cost}")?;
@@ -58,6 +50,9 @@ impl Report for Outcome {
         for command in &self.next {
             writeln!(out, "  {command}")?;
         }
-        Ok(())
+        match &self.missing {
+            Some(why) => writeln!(out, "{DOUBTFUL}But{DOUBTFUL:#} {why}"),
+            None => Ok(()),
+        }
     }
 }

@@ -19,8 +19,9 @@ pub(crate) enum Given<'a> {
     Text(String),
     /// Prompts on the terminal for every key, without echo.
     Terminal,
-    /// Prompts for the keys that the secret lacks, and for those that go together.
-    Lacking,
+    /// These variables, and prompts for the keys that the secret then still lacks, and for those that
+    /// go together.
+    Lacking(&'a dyn Fn(&str) -> Option<String>),
     /// No source: the options say everything.
     Nothing,
 }
@@ -50,10 +51,8 @@ pub(super) fn collect(
     };
     match given {
         Given::Environment(lookup) => {
-            for key in spec.layout.keys {
-                if let Some(value) = variable(spec, key.name, lookup) {
-                    take(key, value)?;
-                }
+            for (key, value) in variables(spec, lookup) {
+                take(key, value)?;
             }
         }
         Given::Nothing => {}
@@ -93,8 +92,13 @@ pub(super) fn collect(
                 }
             }
         }
-        Given::Lacking => {
-            for (key, value) in ask_lacking(spec, stored, |key| ask(key, false))? {
+        Given::Lacking(lookup) => {
+            let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
+            for (key, value) in variables(spec, lookup) {
+                has.push(key.name);
+                take(key, value)?;
+            }
+            for (key, value) in ask_lacking(spec, has, |key| ask(key, false))? {
                 take(key, value)?;
             }
         }
@@ -106,13 +110,12 @@ pub(super) fn collect(
 /// then for those that go together. A person who has no first key of a group has no other.
 fn ask_lacking(
     spec: &Spec,
-    stored: &Map<String, Value>,
+    mut has: Vec<&str>,
     mut ask: impl FnMut(&Key) -> Result<Option<String>, Problem>,
 ) -> Result<Vec<(&'static Key, String)>, Problem> {
     let Layout {
         needed, together, ..
     } = spec.layout;
-    let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
     let mut asked: Vec<&str> = Vec::new();
     let mut answers = Vec::new();
     let optional = together.iter().filter(|group| !needed.contains(group));
@@ -158,6 +161,15 @@ pub(crate) fn variable_name(spec: &Spec, key: &str) -> String {
     name.replace('-', "_").to_ascii_uppercase()
 }
 
+/// The keys of a secret whose variables are set.
+fn variables(
+    spec: &Spec,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> impl Iterator<Item = (&'static Key, String)> {
+    let keys = spec.layout.keys.iter();
+    keys.filter_map(move |key| Some((key, variable(spec, key.name, lookup)?)))
+}
+
 /// The value of the environment variable for a key, if it is set.
 pub(crate) fn variable(
     spec: &Spec,
@@ -184,13 +196,12 @@ mod tests {
     #[test]
     fn a_person_is_asked_only_for_what_completes_a_secret() {
         let asked = |secret: &str, stored: &[&str], given: &[&str]| {
-            let stored = stored.iter().map(|key| ((*key).to_owned(), "x".into()));
             let mut asked = Vec::new();
             let ask = |key: &Key| {
                 asked.push(key.name.to_owned());
                 Ok(given.contains(&key.name).then(|| "x".to_owned()))
             };
-            let answers = ask_lacking(Spec::of(secret), &stored.collect(), ask).unwrap();
+            let answers = ask_lacking(Spec::of(secret), stored.to_vec(), ask).unwrap();
             assert_eq!(answers.len(), given.len(), "{secret}");
             asked.join(" ")
         };
@@ -203,6 +214,7 @@ mod tests {
                 "account_sid auth_token api_key_sid",
             ),
             ("twilio", &both[..1], &both[1..], "auth_token api_key_sid"),
+            ("twilio", &both[..], &[], "api_key_sid"),
             ("twilio", &[], &[], "account_sid"),
             ("mailgun", &[], &["signing_key"], "signing_key"),
             ("okta", &[], &["api_token"], "api_token"),

@@ -90,7 +90,7 @@ pub(crate) async fn set(
         }
     };
     // A person who leaves all as it is means it. A pipeline that gives nothing is mistaken.
-    let is_person = matches!(given, Given::Terminal | Given::Lacking);
+    let is_person = matches!(given, Given::Terminal | Given::Lacking(_));
     let mut values = collect(spec, given, &stored, wishes)?;
     let is_idle = values.is_empty() && wishes.generate.is_empty() && wishes.remove.is_empty();
     for name in &wishes.generate {

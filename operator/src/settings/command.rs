@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Finding, Values, check, samconfig};
+use super::{Finding, Section, check, samconfig};
 use crate::problem::Problem;
 use crate::report::{BAD, FAINT, GOOD, Report};
 
@@ -50,20 +50,17 @@ pub(crate) fn run(args: &Args) -> Result<Checked, Problem> {
         samconfig: path,
         set,
     } = args;
-    let section = samconfig::read(path, environment)?;
-    if section.is_none() && set.is_empty() {
-        let known = samconfig::environments(path);
-        let known = if known.is_empty() {
-            "`operator init` writes one".to_owned()
-        } else {
-            format!("it has {}: --config-env NAME", known.join(", "))
-        };
-        return Err(Problem::Usage(format!(
-            "{} has no section [{environment}.deploy.parameters]; {known}",
-            path.display()
-        )));
-    }
-    let section = section.unwrap_or_default();
+    // Options alone can be checked too.
+    let section = if set.is_empty() {
+        samconfig::required(path, environment)?
+    } else {
+        samconfig::read(path, environment)?.unwrap_or_default()
+    };
+    Ok(examine(environment, &section, set))
+}
+
+/// Finds the mistakes in a section, with some parameters in place of its own.
+pub(crate) fn examine(environment: &str, section: &Section, set: &[(String, String)]) -> Checked {
     let mut findings = Vec::new();
     for (name, lost) in &section.lost {
         let lost = crate::report::plain(lost);
@@ -82,14 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<Checked, Problem> {
             "is given twice; the last one counts".to_owned(),
         ));
     }
-    let mut values: Values = section.parameters;
+    let mut values = section.parameters.clone();
     values.extend(set.iter().cloned());
     findings.extend(check(&values));
-    Ok(Checked {
-        environment: environment.clone(),
+    Checked {
+        environment: environment.to_owned(),
         parameters: values.len(),
         findings,
-    })
+    }
 }
 
 impl Report for Checked {

@@ -10,8 +10,8 @@ mod samconfig;
 mod template;
 
 pub(crate) use check::{Finding, check, check_one};
-pub(crate) use command::{Args, run};
-pub(crate) use samconfig::{Section, read, write};
+pub(crate) use command::{Args, examine, run};
+pub(crate) use samconfig::{Section, read, required, write};
 pub(crate) use template::Template;
 
 use std::collections::BTreeMap;

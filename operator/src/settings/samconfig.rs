@@ -16,6 +16,7 @@ const OVERRIDES: &str = "parameter_overrides";
 pub(crate) struct Section {
     pub(crate) stack_name: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
     pub(crate) parameters: Values,
     /// Texts that SAM drops without a word, each with the parameter before it.
     pub(super) lost: Vec<(String, String)>,
@@ -60,6 +61,7 @@ pub(crate) fn read(path: &Path, environment: &str) -> Result<Option<Section>, Pr
     let mut section = Section {
         stack_name: text("stack_name"),
         region: text("region"),
+        profile: text("profile"),
         ..Section::default()
     };
     let texts: Vec<String> = match found(OVERRIDES) {
@@ -90,8 +92,32 @@ pub(crate) fn read(path: &Path, environment: &str) -> Result<Option<Section>, Pr
     Ok(Some(section))
 }
 
+/// Reads the section of an environment, which must be there.
+pub(crate) fn required(path: &Path, environment: &str) -> Result<Section, Problem> {
+    if let Some(section) = read(path, environment)? {
+        return Ok(section);
+    }
+    let file = path.display();
+    let others = match &environments(path)[..] {
+        [] if !path.exists() => {
+            return Err(Problem::Usage(format!(
+                "there is no {file}: run this in the repository's folder, after `operator init`, or name the file with --samconfig"
+            )));
+        }
+        [] => String::new(),
+        others => format!(", or choose {} with --config-env", others.join(", ")),
+    };
+    let option = match environment {
+        "default" => String::new(),
+        other => format!(" --config-env {other}"),
+    };
+    Err(Problem::Usage(format!(
+        "{file} has no section [{environment}.deploy.parameters]. Run `operator init{option}`, which writes it{others}"
+    )))
+}
+
 /// The names of the environments in the file.
-pub(super) fn environments(path: &Path) -> Vec<String> {
+fn environments(path: &Path) -> Vec<String> {
     let document = document(path).ok().flatten();
     let entries = document.iter().flat_map(|document| document.iter());
     entries
@@ -224,6 +250,61 @@ fn line(name: &str, given: &str) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_says_what_is_deployed_and_where() {
+        let path = std::env::temp_dir().join(format!("section-{}.toml", std::process::id()));
+        for (overrides, architecture) in [
+            ("", None),
+            (
+                "parameter_overrides = ['SmsRoutes=*=log', 'Architecture=x86_64']",
+                Some("x86_64"),
+            ),
+            (
+                "parameter_overrides = 'SmsRoutes=*=log Architecture=\"arm64\"'",
+                Some("arm64"),
+            ),
+        ] {
+            let text = format!(
+                "[prod.deploy.parameters]\nstack_name = 'acme'\n{overrides}\n[prod.global.parameters]\nregion = 'eu-west-1'\nprofile = 'ops'\n"
+            );
+            std::fs::write(&path, text).unwrap();
+            let found = required(&path, "prod").unwrap();
+            let given = found.parameters.get("Architecture").map(String::as_str);
+            assert_eq!(given, architecture, "{overrides}");
+            let where_to = [&found.stack_name, &found.region, &found.profile];
+            let where_to = where_to.map(|text| text.as_deref().unwrap());
+            assert_eq!(where_to, ["acme", "eu-west-1", "ops"]);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_in_the_file_is_named() {
+        let path = std::env::temp_dir().join(format!("missing-{}.toml", std::process::id()));
+        let why = |text: Option<&str>| {
+            let _none = std::fs::remove_file(&path);
+            if let Some(text) = text {
+                std::fs::write(&path, text).unwrap();
+            }
+            required(&path, "prod").unwrap_err().to_string()
+        };
+        for (text, words) in [
+            (None, "run this in the repository's folder"),
+            (Some("["), "is not TOML"),
+            (
+                Some(""),
+                "has no section [prod.deploy.parameters]. Run `operator init --config-env prod`",
+            ),
+            (
+                Some("[dev.deploy.parameters]\n[test.deploy.parameters]"),
+                "or choose dev, test with --config-env",
+            ),
+        ] {
+            assert!(why(text).contains(words), "{text:?}: {}", why(text));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn other_sections_and_comments_stay() {

@@ -25,6 +25,16 @@ impl Template {
         &TEMPLATE
     }
 
+    /// True if a template has the parameters of this program's own, and their rules.
+    pub(crate) fn has_parameters_of(&self, text: &str) -> bool {
+        let other: Option<Yaml> = serde_norway::from_str(text).ok();
+        other.is_some_and(|other| {
+            ["Parameters", "Rules"]
+                .iter()
+                .all(|part| other[*part] == self.yaml[*part])
+        })
+    }
+
     /// The names of the parameters, in the order of the file.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
         let entries = self.yaml["Parameters"].as_mapping().into_iter().flatten();
@@ -120,6 +130,20 @@ mod tests {
             );
             let default = template.default(name).unwrap();
             assert_eq!(template.fault(name, &default), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_template_with_other_parameters_is_noticed() {
+        let own = Template::own();
+        let resources = TEXT.replace("rust-cargolambda", "makefile");
+        assert!(resources != TEXT && own.has_parameters_of(&resources));
+        for other in [
+            TEXT.replace("  PinLength:", "  PinsLength:"),
+            "Resources: {}".to_owned(),
+            "a: b: c".to_owned(),
+        ] {
+            assert!(!own.has_parameters_of(&other));
         }
     }
 

@@ -26,7 +26,10 @@ async fn the_sections_of_this_repository_have_no_mistake() {
     }
     let output = check("none", &own, &[]).await;
     assert!(
-        output.code == 2 && output.err.contains("it has dev, staging, prod"),
+        output.code == 2
+            && output
+                .err
+                .contains("or choose dev, staging, prod with --config-env"),
         "{output:?}"
     );
 }

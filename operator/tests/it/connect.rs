@@ -701,30 +701,16 @@ async fn a_bought_number_is_this_stacks_by_its_state_record_only() {
 async fn a_strangers_action_is_left_alone_unless_told_otherwise() {
     let scene = Scene::new().await;
     scene.succeed(&["connect", "auth0"]).await;
-    let url = scene.sandbox.auth0.server().url();
-    let login = json!({
-        "grant_type": auth0::CLIENT_CREDENTIALS, "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET,
-        "audience": format!("{url}/api/v2/"),
-    });
-    let granted = client()
-        .post(format!("{url}/oauth/token"))
-        .json(&login)
-        .send()
-        .await
-        .unwrap()
-        .bytes()
-        .await
-        .unwrap();
-    let granted: Value = serde_json::from_slice(&granted).unwrap();
+    let (url, token) = (
+        scene.sandbox.auth0.server().url(),
+        scene.management_token().await,
+    );
     let theirs = json!({ "code": "exports.onExecuteCustomPhoneProvider = async () => {};" });
     let action = format!(
         "{url}/api/v2/actions/actions/{}",
         scene.sandbox.auth0.actions()[0].id
     );
-    let changed = client()
-        .patch(action)
-        .bearer_auth(granted["access_token"].as_str().unwrap())
-        .json(&theirs);
+    let changed = client().patch(action).bearer_auth(&token).json(&theirs);
     assert_eq!(changed.send().await.unwrap().status(), 200);
     let output = scene.run(&["connect", "auth0"]).await;
     assert!(

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use sandbox::cloudformation::STACK_NAME;
-use sandbox::wire::Server;
+use sandbox::wire::{Server, client};
 use sandbox::{
     HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0,
     clickatell, mailgun, okta, plivo, twilio, vonage,
@@ -137,6 +137,19 @@ impl Scene {
                 };
                 part.insert(name.to_owned(), value.to_owned());
             });
+    }
+
+    /// A token for Auth0's Management API with the scopes that the tenant grants at present.
+    pub(crate) async fn management_token(&self) -> String {
+        let url = self.sandbox.auth0.server().url();
+        let login = json!({
+            "grant_type": auth0::CLIENT_CREDENTIALS, "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET,
+            "audience": format!("{url}/api/v2/"),
+        });
+        let asked = client().post(format!("{url}/oauth/token")).json(&login);
+        let granted = asked.send().await.unwrap().bytes().await.unwrap();
+        let granted: Value = serde_json::from_slice(&granted).unwrap();
+        granted["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Runs the program on the stack, in an environment of its own.

@@ -39,16 +39,12 @@ impl Service {
         now: SystemTime,
     ) -> Option<RequestBuilder> {
         let (url, body) = (self.base.as_ref()?.as_url(), body.to_string());
-        let own = [
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", target),
-        ];
         let signer = Signer {
             credentials: &self.credentials,
             region: &self.region,
             service: self.name,
         };
-        let headers = signer.headers(url, &own, &body, now)?;
+        let headers = signer.operation(url, "1.0", target, &body, now)?;
         let request = self.http.request(Method::POST, url.clone());
         Some(request.headers(headers).body(body))
     }
@@ -85,6 +81,24 @@ pub struct Signer<'a> {
 }
 
 impl Signer<'_> {
+    /// The headers of an operation of the service, in this version of AWS's JSON protocol. `None`:
+    /// no request can be made of this.
+    pub fn operation(
+        &self,
+        url: &Url,
+        version: &str,
+        target: &str,
+        body: &str,
+        now: SystemTime,
+    ) -> Option<HeaderMap> {
+        let content_type = format!("application/x-amz-json-{version}");
+        let own = [
+            ("content-type", content_type.as_str()),
+            ("x-amz-target", target),
+        ];
+        self.headers(url, &own, body, now)
+    }
+
     /// The headers of a signed POST: `own`, and those of the signature, which covers `own`. `None`:
     /// no request can be made of this.
     pub fn headers(

@@ -1,7 +1,9 @@
 //! From a section of samconfig.toml to a checked stack: what is asked before the build, what is left
 //! to do after a failure, and `sam` itself against the sandbox.
 
+mod check;
 mod sam;
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -156,10 +158,13 @@ async fn a_section_that_is_missing_or_another_stack_is_named() {
     for (arguments, words) in [
         (
             &["deploy"][..],
-            "there is no section [default.deploy.parameters]",
+            "samconfig.toml has no section [default.deploy.parameters]. Run `operator init`, which writes it",
         ),
-        (&["deploy"], "choose prod with --config-env"),
-        (&["deploy", "--samconfig", "no.toml"], "no.toml: "),
+        (&["deploy"], "or choose prod with --config-env"),
+        (
+            &["deploy", "--samconfig", "no.toml"],
+            "there is no no.toml: run this in the repository's folder",
+        ),
         (
             &["--stack", "other", "deploy", "--config-env", "prod"],
             "deploys the stack acme, but --stack",
@@ -240,7 +245,14 @@ async fn a_dry_run_shows_the_commands_and_the_changes_and_changes_nothing() {
     let folder = Folder::new("acme", GATEWAY);
     let output = folder.json(&scene, &["--dry-run"], &[]).await;
     assert_eq!(output.code, 0, "{output:?}");
-    let all = ["build", "deploy", "secrets", "connect", "doctor"].map(|step| (step, "planned"));
+    let all = [
+        ("check", "done"),
+        ("build", "planned"),
+        ("deploy", "planned"),
+        ("secrets", "planned"),
+        ("connect", "planned"),
+        ("doctor", "planned"),
+    ];
     assert_eq!(states(&output), pairs(all));
 }
 

@@ -10,7 +10,7 @@ use super::{Folder, GATEWAY, REPOSITORY, TWILIO, pairs, states};
 use crate::scene::Scene;
 
 /// The PATH on which `sam` is. Without it the test is skipped, unless `SAM_TESTS=required`.
-fn path() -> Option<String> {
+pub(super) fn path() -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = vec![Path::new(REPOSITORY).join(".ci/venv/bin")];
     folders.extend(std::env::split_paths(&path));
@@ -29,18 +29,24 @@ fn path() -> Option<String> {
     None
 }
 
+/// The variables of a run with `sam`, which asks for states in quick succession and reports nothing
+/// home.
+pub(super) fn variables<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let own = [
+        ("PATH", path),
+        ("SAM_CLI_POLL_DELAY", "0.2"),
+        ("SAM_CLI_TELEMETRY", "0"),
+    ];
+    [&own, more].concat()
+}
+
 #[tokio::test]
 async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
     let Some(path) = path() else { return };
     let scene = Scene::new().await;
     let folder = Folder::new("acme", GATEWAY);
     folder.build();
-    let fast = [
-        ("PATH", path.as_str()),
-        ("SAM_CLI_POLL_DELAY", "0.2"),
-        ("SAM_CLI_TELEMETRY", "0"),
-    ];
-    let variables = [&TWILIO[..], &fast].concat();
+    let variables = variables(&path, &TWILIO);
     let arguments = ["--from", "deploy", "--from-env"];
     let output = folder.json(&scene, &arguments, &variables).await;
     let stack = scene.sandbox.cloudformation.stack("acme").unwrap();
@@ -48,20 +54,20 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
     let url = scene.sandbox.door("sms-gateway").url() + "/";
     assert_eq!(stack.outputs["SmsGatewayUrl"], url);
     let steps = states(&output);
-    assert_eq!(steps.len(), 4, "{output:?}");
+    assert_eq!(steps.len(), 5, "{output:?}");
     assert_eq!(
-        steps[..2],
-        pairs([("deploy", "done"), ("secrets", "done")]),
+        steps[..3],
+        pairs([("check", "done"), ("deploy", "done"), ("secrets", "done")]),
         "{output:?}"
     );
     assert_eq!(
-        steps[2..]
+        steps[3..]
             .iter()
             .map(|(step, _)| step.as_str())
             .collect::<Vec<_>>(),
         ["connect", "doctor"]
     );
-    let found = output.json()["steps"][3]["result"].to_string();
+    let found = output.json()["steps"][4]["result"].to_string();
     assert!(!found.contains("Dashboard"), "it is no function: {found}");
     assert!(
         output.err.contains("CloudFormation stack changeset"),
@@ -71,7 +77,7 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
     let again = folder.json(&scene, &arguments, &variables).await;
     let steps = states(&again);
     assert_eq!(
-        steps[..2],
+        steps[1..3],
         pairs([("deploy", "nothing_to_do"), ("secrets", "nothing_to_do")]),
         "{again:?}"
     );
@@ -95,7 +101,10 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
             .contains("still works on an earlier deployment of acme"),
         "{updated:?}"
     );
-    assert_eq!(states(&updated), pairs([("deploy", "done")]));
+    assert_eq!(
+        states(&updated),
+        pairs([("check", "done"), ("deploy", "done")])
+    );
     assert_eq!(
         cloudformation.stack("acme").unwrap().parameters["SmsPerHour"],
         "7"
@@ -106,25 +115,31 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
 async fn a_deployment_that_fails_says_why_what_helps_and_what_continues() {
     let Some(path) = path() else { return };
     let scene = Scene::new().await;
-    let folder = Folder::new("acme", "\"MailSenders=no-reply@acme.example\"");
+    let folder = Folder::new("acme", GATEWAY);
     folder.build();
-    let variables = [
-        ("PATH", path.as_str()),
-        ("SAM_CLI_POLL_DELAY", "0.2"),
-        ("SAM_CLI_TELEMETRY", "0"),
-    ];
+    // CloudFormation refuses what this program does not know: a rule of the template in the folder.
+    let built = folder.0.join(".aws-sam/build/template.yaml");
+    let template = std::fs::read_to_string(&built).unwrap();
+    let stricter = template.replacen(
+        "\n  Something:\n",
+        "\n  Never:\n    Assertions:\n      - Assert: !Equals [!Ref SmsRoutes, nothing]\n        AssertDescription: SmsRoutes must be nothing\n  Something:\n",
+        1,
+    );
+    assert_ne!(template, stricter);
+    std::fs::write(&built, stricter).unwrap();
+    let variables = variables(&path, &[]);
     let arguments = ["--from", "deploy", "--yes"];
     let refused = folder.run(&scene, &arguments, &variables).await;
     assert_eq!(refused.code, 1, "{refused:?}");
     for words in [
-        "MailSenders needs Auth0Url",
+        "SmsRoutes must be nothing",
         "Then continue with: operator deploy --config-env prod --yes --from deploy\n",
     ] {
         assert!(refused.err.contains(words), "{words}: {refused:?}");
     }
     assert_eq!(scene.sandbox.cloudformation.stack("acme"), None);
 
-    folder.configure("acme", GATEWAY);
+    std::fs::write(&built, template).unwrap();
     let half = Stack {
         status: "REVIEW_IN_PROGRESS".to_owned(),
         ..Stack::default()
@@ -176,12 +191,7 @@ async fn a_run_that_was_stopped_in_the_middle_is_continued_by_the_next() {
     let scene = Scene::new().await;
     let folder = Folder::new("acme", GATEWAY);
     folder.build();
-    let fast = [
-        ("PATH", path.as_str()),
-        ("SAM_CLI_POLL_DELAY", "0.2"),
-        ("SAM_CLI_TELEMETRY", "0"),
-    ];
-    let variables = [&TWILIO[..], &fast].concat();
+    let variables = variables(&path, &TWILIO);
     let arguments = [
         "deploy",
         "--config-env",
@@ -213,7 +223,7 @@ async fn a_run_that_was_stopped_in_the_middle_is_continued_by_the_next() {
 
     let output = folder.json(&scene, &arguments[3..], &variables).await;
     assert_eq!(
-        states(&output)[..2],
+        states(&output)[1..3],
         pairs([("deploy", "done"), ("secrets", "done")]),
         "{output:?}"
     );
@@ -225,13 +235,9 @@ async fn nobody_reading_the_output_stops_nothing() {
     let scene = Scene::new().await;
     let folder = Folder::new("acme", GATEWAY);
     folder.build();
-    let fast = [
-        ("PATH", path.as_str()),
-        ("SAM_CLI_POLL_DELAY", "0.2"),
-        ("SAM_CLI_TELEMETRY", "0"),
-    ];
+    let variables = variables(&path, &[]);
     let arguments = ["deploy", "--config-env", "prod", "--only", "deploy"];
-    let mut child = scene.start_in(&folder.0, &arguments, &fast);
+    let mut child = scene.start_in(&folder.0, &arguments, &variables);
     drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
     assert!(child.wait().await.unwrap().success());
     let stack = scene.sandbox.cloudformation.stack("acme").unwrap();
@@ -244,7 +250,7 @@ async fn a_build_that_fails_says_why_and_deploys_nothing() {
     let scene = Scene::new().await;
     // A template without the functions that it names.
     let folder = Folder::new("acme", GATEWAY);
-    let variables = [("PATH", path.as_str()), ("SAM_CLI_TELEMETRY", "0")];
+    let variables = variables(&path, &[]);
     let output = folder.json(&scene, &[], &variables).await;
     assert_eq!(output.code, 1, "{output:?}");
     let document = output.json();
@@ -258,6 +264,6 @@ async fn a_build_that_fails_says_why_and_deploys_nothing() {
     }
     let again = "operator deploy --config-env prod --from build";
     assert_eq!(document["continue"], again);
-    assert_eq!(document["steps"].as_array().unwrap().len(), 0);
+    assert_eq!(states(&output), pairs([("check", "done")]));
     assert_eq!(scene.sandbox.cloudformation.stack("acme"), None);
 }

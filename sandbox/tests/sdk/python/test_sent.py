@@ -49,7 +49,7 @@ def page(ours):
 
 def converted(fields):
     """Numbers and switches are no texts as arguments."""
-    kinds = {"per_page": int, "limit": int, "skip": int, "include_fields": lambda value: value == "true"}
+    kinds = {"per_page": int, "limit": int, "skip": int, "include_fields": lambda value: value == "true", "is_global": lambda value: value == "true"}
     return {name: kinds.get(name, str)(value) for name, value in fields.items()}
 
 
@@ -191,7 +191,9 @@ CALLS = [
     ("Auth0", "GET", r"/api/v2/branding/phone/providers", lambda sdks, ours: sdks.auth0.branding.phone.providers.list()),
     ("Auth0", "POST", r"/api/v2/branding/phone/providers", lambda sdks, ours: sdks.auth0.branding.phone.providers.create(**ours.json)),
     ("Auth0", "PATCH", r"/api/v2/branding/phone/providers/(?P<id>\w+)", lambda sdks, ours, id: sdks.auth0.branding.phone.providers.update(id, **ours.json)),
+    ("Auth0", "GET", r"/api/v2/clients", lambda sdks, ours: sdks.auth0.clients.list(**converted(ours.fields))),
     ("Auth0", "GET", r"/api/v2/clients/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.clients.get(id)),
+    ("Auth0", "GET", r"/api/v2/resource-servers", lambda sdks, ours: sdks.auth0.resource_servers.list(**converted(ours.fields))),
     ("Auth0", "GET", r"/api/v2/resource-servers/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.resource_servers.get(id)),
     ("Auth0", "GET", r"/api/v2/attack-protection/brute-force-protection", lambda sdks, ours: sdks.auth0.attack_protection.brute_force_protection.get()),
     ("Auth0", "GET", r"/api/v2/attack-protection/suspicious-ip-throttling", lambda sdks, ours: sdks.auth0.attack_protection.suspicious_ip_throttling.get()),
@@ -261,6 +263,8 @@ DELIBERATE = {
     ("Auth0", "GET", r"/api/v2/users"): {"only the SDK's in the query: page": PAGED["only the SDK's in the query: page"], **TOTALS},
     ("Auth0", "GET", r"/api/v2/connections"): {"only the SDK's in the query: take": "50 is the default", **TOTALS},
     ("Auth0", "GET", r"/api/v2/actions/actions"): PAGED,
+    ("Auth0", "GET", r"/api/v2/clients"): {"only the SDK's in the query: page": PAGED["only the SDK's in the query: page"], **TOTALS},
+    ("Auth0", "GET", r"/api/v2/resource-servers"): {"only the SDK's in the query: page": PAGED["only the SDK's in the query: page"], **TOTALS},
 }
 # Values that are new in every request.
 VARYING = {"client_assertion"}

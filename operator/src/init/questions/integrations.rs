@@ -1,4 +1,6 @@
-//! The questions, as data: which integrations, and what each needs.
+//! The integrations, and what each needs.
+
+use super::{Look, Question, question};
 
 /// Something that a stack can do. The order is that of the questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,117 +11,6 @@ pub(crate) enum Integration {
     Numbers,
     PhoneMenu,
 }
-
-/// What can be looked up for an answer, and how it is checked there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    Nothing,
-    /// An Auth0 tenant, which answers.
-    Tenant,
-    /// An Okta org, which answers.
-    Org,
-    /// A number or messaging service of the Twilio account.
-    Number,
-    /// A domain of the Mailgun account, with its MX records.
-    Domain,
-}
-
-/// A question.
-#[derive(Debug)]
-pub(crate) struct Question {
-    /// The parameter, or another name for `--set` and `--answers`.
-    pub(crate) name: &'static str,
-    pub(crate) what: &'static str,
-    /// Where a person finds the answer.
-    pub(crate) place: &'static str,
-    pub(crate) example: &'static str,
-    /// The answer of an empty line. `None`: there must be an answer.
-    pub(crate) default: Option<&'static str>,
-    pub(crate) look: Look,
-    /// Not shown, not stored.
-    pub(crate) is_secret: bool,
-}
-
-const fn question(
-    name: &'static str,
-    what: &'static str,
-    place: &'static str,
-    example: &'static str,
-    default: Option<&'static str>,
-) -> Question {
-    Question {
-        name,
-        what,
-        place,
-        example,
-        default,
-        look: Look::Nothing,
-        is_secret: false,
-    }
-}
-
-impl Question {
-    const fn with(self, look: Look) -> Self {
-        Self { look, ..self }
-    }
-
-    const fn secret(self) -> Self {
-        Self {
-            is_secret: true,
-            ..self
-        }
-    }
-}
-
-pub(crate) const INTEGRATIONS: Question = question(
-    "Integrations",
-    "What the stack shall do",
-    "your choice; commas separate several. At the end you see what a month costs",
-    "1,2 or verification,gateway",
-    None,
-);
-
-pub(crate) const STACK_NAME: Question = question(
-    "StackName",
-    "The name of the stack",
-    "your choice: letters, digits and hyphens; one stack for each environment",
-    "switchboard",
-    Some("switchboard"),
-);
-
-pub(crate) const REGION: Question = question(
-    "Region",
-    "The AWS region",
-    "near your users; the AWS console shows it at the top right",
-    "eu-west-1",
-    Some("eu-west-1"),
-);
-
-pub(crate) const TWILIO_SID: Question = question(
-    "TwilioAccountSid",
-    "Twilio's Account SID, to look up your numbers; without one, press Enter",
-    "Twilio Console, Account Info",
-    "AC and 32 digits from 0 to 9 and a to f",
-    Some(""),
-);
-
-pub(crate) const TWILIO_TOKEN: Question = question(
-    "TwilioAuthToken",
-    "Its Auth Token; it goes into the stack's secret, if there is a stack already, and nowhere else",
-    "Twilio Console, Account Info, below the SID",
-    "32 characters",
-    None,
-)
-.secret();
-
-pub(crate) const MAILGUN_KEY: Question = question(
-    "MailgunApiKey",
-    "Mailgun's API key, to look up your domains; without one, press Enter; it is not stored",
-    "Mailgun, Control Panel, API security",
-    "a long random text",
-    Some(""),
-)
-.secret();
 
 const AUTH0_URL: Question = question(
     "Auth0Url",
@@ -244,7 +135,7 @@ const NUMBERS: [Question; 3] = [
     ),
 ];
 
-const PHONE_MENU: [Question; 5] = [
+const PHONE_MENU: [Question; 6] = [
     AUTH0_URL,
     question(
         "ApiAudience",
@@ -252,7 +143,16 @@ const PHONE_MENU: [Question; 5] = [
         "Auth0 Dashboard, Applications, APIs; create one if there is none",
         "https://api.acme.example/",
         None,
-    ),
+    )
+    .with(Look::Api),
+    question(
+        "LoginRealm",
+        "The database connection that holds the callers; the PIN is the password",
+        "Auth0 Dashboard, Authentication, Database",
+        "Username-Password-Authentication",
+        Some("Username-Password-Authentication"),
+    )
+    .with(Look::Connection),
     question(
         "ApiUrl",
         "The address of an API of your own that accepts Auth0's tokens",

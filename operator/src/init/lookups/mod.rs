@@ -1,5 +1,9 @@
 //! What the providers tell about an answer: whether it is right, and what there is to choose from.
 
+mod auth0;
+
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use serde_json::Value;
 use shared::platform::base_url::BaseUrl;
@@ -19,10 +23,8 @@ pub(super) struct Lookups {
     is_offline: bool,
     twilio: Option<Session>,
     mailgun: Option<Session>,
-    /// Numbers of the account, each with its name.
-    numbers: Vec<(String, String)>,
-    /// Domains of the account, each with its state.
-    domains: Vec<(String, String)>,
+    /// What the accounts have, each with a name or state.
+    choices: BTreeMap<Look, Vec<(String, String)>>,
 }
 
 impl Lookups {
@@ -33,18 +35,13 @@ impl Lookups {
             is_offline,
             twilio: None,
             mailgun: None,
-            numbers: Vec::new(),
-            domains: Vec::new(),
+            choices: BTreeMap::new(),
         }
     }
 
     /// What a person may choose from.
     pub(super) fn offered(&self, look: Look) -> &[(String, String)] {
-        match look {
-            Look::Number => &self.numbers,
-            Look::Domain => &self.domains,
-            _ => &[],
-        }
+        self.choices.get(&look).map_or(&[], Vec::as_slice)
     }
 
     /// Takes the keys of the Twilio account, and reads its numbers.
@@ -80,15 +77,20 @@ impl Lookups {
                 }
                 refusal => format!("Twilio: {refusal}"),
             })?;
-        self.numbers = pairs(&found, "phone_number", "friendly_name");
+        let numbers = pairs(&found, "phone_number", "friendly_name");
+        self.choices.insert(Look::Number, numbers);
         self.twilio = Some(api);
         Ok(())
     }
 
-    /// Takes Mailgun's API key, and reads the account's domains.
-    pub(super) async fn open_mailgun(&mut self, key: &SecretString) -> Result<(), String> {
+    /// Takes Mailgun's API key, and reads the account's domains. Gives the key with which Mailgun
+    /// signs, if it tells that.
+    pub(super) async fn open_mailgun(
+        &mut self,
+        key: &SecretString,
+    ) -> Result<Option<SecretString>, String> {
         if self.is_offline {
-            return Ok(());
+            return Ok(None);
         }
         let authorization = Authorization::basic("api", key)
             .ok_or("the key is not one line of plain characters")?;
@@ -103,9 +105,15 @@ impl Lookups {
                 refusal => format!("Mailgun: {refusal}"),
             })?;
         let items = found["items"].as_array().cloned().unwrap_or_default();
-        self.domains = pairs(&items, "name", "state");
+        self.choices
+            .insert(Look::Domain, pairs(&items, "name", "state"));
+        // Mailgun tells it to a key with the role admin. Without it, `deploy` asks for it.
+        let told = api.get("v5/accounts/http_signing_key", &[]).await.ok();
+        let told = told.unwrap_or_default();
+        let signing_key = told["http_signing_key"].as_str().map(str::trim);
+        let signing_key = signing_key.filter(|key| !key.is_empty());
         self.mailgun = Some(api);
-        Ok(())
+        Ok(signing_key.map(SecretString::from))
     }
 
     /// Why an answer is wrong, as the provider sees it.
@@ -114,11 +122,12 @@ impl Lookups {
             return None;
         }
         match look {
-            Look::Nothing => None,
+            Look::Nothing | Look::Application => None,
             Look::Tenant => self.tenant(answer).await.err(),
             Look::Org => self.org(answer).await.err(),
             Look::Number => self.number(answer).await.err(),
             Look::Domain => self.domain(answer).await.err(),
+            Look::Api | Look::Connection => self.of_tenant(look, answer).err(),
         }
     }
 
@@ -187,11 +196,11 @@ impl Lookups {
                 format!("the account has no Messaging Service {answer}: {refusal}")
             });
         }
-        if self.numbers.iter().any(|(number, _)| number == answer) {
+        let numbers = self.offered(Look::Number);
+        if numbers.iter().any(|(number, _)| number == answer) {
             return Ok(());
         }
-        let owned: Vec<&str> = self
-            .numbers
+        let owned: Vec<&str> = numbers
             .iter()
             .take(9)
             .map(|(number, _)| number.as_str())
