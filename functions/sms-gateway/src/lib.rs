@@ -32,6 +32,8 @@ use shared::rules::words::Words;
 use auth0::Auth0;
 use cognito::Cognito;
 use gateway::Gateway;
+/// For the models.
+pub use gateway::health;
 use generic::Generic;
 use okta::Okta;
 use webhook::Webhook;

@@ -112,8 +112,9 @@ fn dependencies_point_one_way() {
                 "sandbox" | "words" => false,
                 "sandbox-programs" => on == "sandbox",
                 "fuzz-properties" => true,
-                // Its table evaluates expressions as the simulator of the load test does.
-                "models" => on == "shared" || on == "sandbox" || dev,
+                // Its table evaluates expressions as the simulator of the load test does. Its instances
+                // are functions.
+                "models" => on != "operator" && !dev,
                 "shared" => on == "words" || on == "sandbox" && dev,
                 // Its `check-config` runs the functions' own readers of settings.
                 "operator" if functions.iter().any(|one| one == on) => !dev,

@@ -5,6 +5,7 @@ use shared::rules::journal::{Entry, Stage};
 use shared::rules::met::{Met, Repeat};
 use stateright::Property;
 
+use crate::table::Reply;
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Explored, Protocol, World};
 
@@ -54,10 +55,13 @@ impl Protocol for OneTimeCode {
         })
     }
 
-    fn results(&self, _: &Call, _: usize, world: &World<Self>) -> Vec<(&'static str, Seen)> {
+    fn results(&self, _: &Call, _: usize, world: &World<Self>) -> Vec<(Reply, Seen)> {
         let mut sent = world.seen.clone();
         sent.accepted.push(self.seconds()[world.tick.min(2)]);
-        vec![("accepted", sent), ("rejected", world.seen.clone())]
+        vec![
+            (Reply::word("accepted"), sent),
+            (Reply::word("rejected"), world.seen.clone()),
+        ]
     }
 
     fn is_achieved(&self, world: &World<Self>) -> bool {

@@ -6,9 +6,12 @@
 //! code of `shared`, which talks to DynamoDB's client. [`tape`] answers the client, [`table`] is the
 //! table, [`world`] chooses what happens next, and `stateright` visits every choice.
 
+pub mod breaker;
+pub mod budget;
 pub mod code;
 pub mod mail;
 pub mod reply;
 pub mod table;
 pub mod tape;
+pub mod token;
 pub mod world;

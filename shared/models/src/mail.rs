@@ -10,6 +10,7 @@ use shared::rules::pending::{self, Request};
 use shared::rules::phone::E164;
 use stateright::Property;
 
+use crate::table::Reply;
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
 
@@ -97,11 +98,14 @@ impl Protocol for Mail {
         })
     }
 
-    fn results(&self, _: &Call, caller: usize, world: &World<Self>) -> Vec<(&'static str, Seen)> {
+    fn results(&self, _: &Call, caller: usize, world: &World<Self>) -> Vec<(Reply, Seen)> {
         let mut sent = world.seen.clone();
         sent.accepted += 1;
         sent.open.insert(caller);
-        vec![("accepted", sent), ("unavailable", world.seen.clone())]
+        vec![
+            (Reply::word("accepted"), sent),
+            (Reply::word("unavailable"), world.seen.clone()),
+        ]
     }
 
     fn in_doubt(&self, seen: &mut Seen, _: Doubt, caller: usize) {

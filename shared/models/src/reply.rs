@@ -6,6 +6,7 @@ use shared::rules::pending::{self, Hold};
 use stateright::Property;
 
 use crate::mail::{phone, request};
+use crate::table::Reply as Said;
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
 
@@ -66,16 +67,14 @@ impl Protocol for Reply {
         Box::pin(async move { answer(&owner, &wire, now).await })
     }
 
-    fn results(
-        &self,
-        call: &Call,
-        caller: usize,
-        world: &World<Self>,
-    ) -> Vec<(&'static str, Seen)> {
+    fn results(&self, call: &Call, caller: usize, world: &World<Self>) -> Vec<(Said, Seen)> {
         let mut confirmed = world.seen.clone();
         *confirmed.confirmed.entry(call.target.clone()).or_default() += 1;
         confirmed.open.insert(caller, call.target.clone());
-        vec![("confirmed", confirmed), ("unclear", world.seen.clone())]
+        vec![
+            (Said::word("confirmed"), confirmed),
+            (Said::word("unclear"), world.seen.clone()),
+        ]
     }
 
     fn in_doubt(&self, seen: &mut Seen, _: Doubt, caller: usize) {

@@ -20,6 +20,16 @@ pub struct Reply {
     pub body: String,
 }
 
+impl Reply {
+    /// The answer of an effect in one word.
+    pub fn word(word: &str) -> Self {
+        Self {
+            status: 200,
+            body: word.to_owned(),
+        }
+    }
+}
+
 /// The answers so far: the same request to the same items has the same answer.
 type Memory = Mutex<HashMap<(String, String, Items), (Items, Reply)>>;
 
@@ -80,6 +90,13 @@ impl Items {
     /// An item's attributes, if it exists.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.0.get(name).map(|text| parsed(text))
+    }
+
+    /// The attributes of the first item whose key begins so.
+    pub fn find(&self, beginning: &str) -> Option<Value> {
+        let mut items = self.0.iter();
+        let (_, text) = items.find(|(name, _)| name.starts_with(beginning))?;
+        Some(parsed(text))
     }
 
     fn item(&self, name: &str) -> Option<Item> {

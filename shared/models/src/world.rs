@@ -1,7 +1,9 @@
 //! What can happen next, and the states that result.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use stateright::{Checker as _, Model, Property};
@@ -23,19 +25,28 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// How long an instance begins effects: its time limit.
     fn patience(&self) -> u64;
 
+    /// The time between two rounds of repeats in a fair end.
+    fn round(&self) -> u64 {
+        self.patience() + 10
+    }
+
+    /// True: the calls that an instance makes at the same time are served in one order. Their other
+    /// orders are left out, because there would be too many.
+    fn is_in_order(&self) -> bool {
+        false
+    }
+
     /// The code of instance number `attempt` of `caller`.
     fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code;
 
     /// The possible results of an effect; the first one is that of a working world.
-    fn results(
-        &self,
-        call: &Call,
-        caller: usize,
-        world: &World<Self>,
-    ) -> Vec<(&'static str, Self::Seen)>;
+    fn results(&self, call: &Call, caller: usize, world: &World<Self>) -> Vec<(Reply, Self::Seen)>;
 
     /// Notes what went wrong in an instance of `caller`.
     fn in_doubt(&self, _seen: &mut Self::Seen, _what: Doubt, _caller: usize) {}
+
+    /// Notes what the table holds after a call.
+    fn stored(&self, _seen: &mut Self::Seen, _items: &Items) {}
 
     /// Notes the answer that a caller got.
     fn answered(&self, _seen: &mut Self::Seen, _caller: usize, _answer: &str) {}
@@ -179,7 +190,13 @@ pub struct Explored<P: Protocol> {
     seconds: Vec<u64>,
     engine: Engine,
     player: Player,
+    /// Whether what is left when all instances have ended ends well.
+    ends: Mutex<HashMap<Left<P>, bool>>,
 }
+
+/// What is left when all instances have ended: the table, the clock, what has happened outside, and
+/// the callers' answers.
+type Left<P> = (Items, usize, <P as Protocol>::Seen, Vec<Option<String>>);
 
 /// The figures of an exploration.
 #[derive(Debug, Clone, Copy)]
@@ -203,6 +220,7 @@ impl<P: Protocol> Explored<P> {
             bounds,
             engine: Engine::default(),
             player: Player::default(),
+            ends: Mutex::default(),
         }
     }
 
@@ -218,7 +236,7 @@ impl<P: Protocol> Explored<P> {
         // After the last second of the model a fair end needs a few more.
         let last = self.seconds.len() - 1;
         let beyond = world.tick.saturating_sub(last) as u64;
-        self.seconds[world.tick.min(last)] + beyond * (self.protocol.patience() + 10)
+        self.seconds[world.tick.min(last)] + beyond * self.protocol.round()
     }
 
     /// Visits every state. The names of the broken promises with the way to each, and the figures.
@@ -263,6 +281,16 @@ impl<P: Protocol> Explored<P> {
         running.is_some_and(|running| self.now(world) >= running.began + self.protocol.patience())
     }
 
+    /// True if the clock has gone on since the instance of a caller fell asleep.
+    fn may_wake(&self, caller: usize, world: &World<P>) -> bool {
+        let Some(running) = &world.callers[caller].running else {
+            return false;
+        };
+        let woke = running.tape.iter().rev().find(|(call, _)| call.is_sleep());
+        let woke = woke.and_then(|(_, answer)| answer.as_ref()?.body.parse().ok());
+        self.now(world) > woke.unwrap_or(running.began)
+    }
+
     fn begin(&self, world: &mut World<P>, caller: usize) {
         let began = self.now(world);
         let state = &mut world.callers[caller];
@@ -280,20 +308,19 @@ impl<P: Protocol> Explored<P> {
         let call = calls.swap_remove(place);
         let answer = match fate {
             Fate::RequestLost => None,
+            _ if call.is_sleep() => Some(Reply::word(&self.now(world).to_string())),
             Fate::Answered(result) | Fate::AnswerLost(result) if call.is_effect() => {
                 let results = self.protocol.results(&call, caller, world);
                 let (answer, seen) = results[result].clone();
                 world.seen = seen;
-                Some(Reply {
-                    status: 200,
-                    body: answer.to_owned(),
-                })
+                Some(answer)
             }
-            Fate::Answered(_) | Fate::AnswerLost(_) => Some(self.engine.serve(
-                &mut world.items,
-                &call.target,
-                &call.body,
-            )),
+            Fate::Answered(_) | Fate::AnswerLost(_) => {
+                let (items, seen) = (&mut world.items, &mut world.seen);
+                let reply = self.engine.serve(items, &call.target, &call.body);
+                self.protocol.stored(seen, items);
+                Some(reply)
+            }
         };
         let answer = answer.filter(|_| matches!(fate, Fate::Answered(_)));
         let is_free = call.is_effect() && self.is_late(caller, world);
@@ -324,32 +351,61 @@ impl<P: Protocol> Explored<P> {
     }
 
     /// True if a working world brings about what it should: all instances at work end, then the
-    /// first caller repeats its request until it is done.
+    /// callers repeat their requests until it is done.
     pub fn ends_well(&self, world: &World<P>) -> bool {
         let mut world = world.clone();
-        for _ in 0..4 {
-            for caller in 0..world.callers.len() {
-                for _ in 0..60 {
-                    let calls = self.calls(caller, &world);
-                    let Some(call) = calls.first() else { break };
-                    let late = call.is_effect() && self.is_late(caller, &world);
-                    let fate = if late {
-                        Fate::RequestLost
-                    } else {
-                        Fate::Answered(0)
-                    };
-                    self.serve(&mut world, caller, 0, fate);
-                }
-            }
+        self.finish(&mut world);
+        let answers = world.callers.iter().map(|caller| caller.answer.clone());
+        let left = (
+            world.items.clone(),
+            world.tick,
+            world.seen.clone(),
+            answers.collect(),
+        );
+        let ends = || self.ends.lock().expect("no thread has panicked");
+        let known = ends().get(&left).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let well = self.is_repaired(world);
+        ends().insert(left, well);
+        well
+    }
+
+    fn is_repaired(&self, mut world: World<P>) -> bool {
+        for _ in 0..3 {
             if self.protocol.is_achieved(&world) {
                 return true;
             }
             world.tick += 1;
             for caller in 0..world.callers.len() {
-                self.begin(&mut world, caller);
+                if world.callers[caller].running.is_none() {
+                    self.begin(&mut world, caller);
+                }
+            }
+            self.finish(&mut world);
+        }
+        self.protocol.is_achieved(&world)
+    }
+
+    /// Answers all calls of the instances at work, one instance after the other.
+    fn finish(&self, world: &mut World<P>) {
+        for caller in 0..world.callers.len() {
+            for _ in 0..100 {
+                let calls = self.calls(caller, world);
+                let Some(call) = calls.first() else { break };
+                if call.is_sleep() && !self.may_wake(caller, world) {
+                    break;
+                }
+                let late = call.is_effect() && !call.is_sleep() && self.is_late(caller, world);
+                let fate = if late {
+                    Fate::RequestLost
+                } else {
+                    Fate::Answered(0)
+                };
+                self.serve(world, caller, 0, fate);
             }
         }
-        false
     }
 }
 
@@ -380,7 +436,19 @@ impl<P: Protocol> Model for Explored<P> {
             if world.crashes < self.bounds.crashes {
                 actions.push(Action::Crash(number));
             }
-            for (place, call) in self.calls(number, world).iter().enumerate() {
+            let calls = self.calls(number, world);
+            let served = if self.protocol.is_in_order() {
+                1
+            } else {
+                calls.len()
+            };
+            for (place, call) in calls.iter().enumerate().take(served) {
+                if call.is_sleep() {
+                    if self.may_wake(number, world) {
+                        actions.push(Action::Serve(number, place, Fate::Answered(0)));
+                    }
+                    continue;
+                }
                 if call.is_effect() && self.is_late(number, world) {
                     // Its time is over. So it does not begin.
                     actions.push(Action::Serve(number, place, Fate::RequestLost));

@@ -56,11 +56,16 @@ impl Platform {
     /// Reads `TABLE_NAME`, `STACK`, `PUBLIC_URL`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
     /// `source`.
     pub fn read(source: &mut Source<'_>) -> Self {
-        let aws = aws::Settings::read(source);
         let http = Client::new(http::Settings::read(source)).unwrap_or_else(|why| {
             source.problem(why);
             Client::new(http::Settings::default()).expect("the roots that are built in are sound")
         });
+        Self::over(http, source)
+    }
+
+    /// As [`Platform::read`], with this client.
+    pub fn over(http: Client, source: &mut Source<'_>) -> Self {
+        let aws = aws::Settings::read(source);
         Self {
             table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
             kms: Kms::new(&aws, &http),

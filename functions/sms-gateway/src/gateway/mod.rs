@@ -15,7 +15,7 @@
 mod attempts;
 mod budgets;
 mod claim;
-mod health;
+pub mod health;
 mod keeping;
 mod message;
 mod outcome;

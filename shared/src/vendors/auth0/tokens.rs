@@ -9,12 +9,13 @@
 //! is not replaced for a minute, because then the token is not at fault.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures_util::lock::Mutex as AsyncMutex;
 use ring::digest;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::grant::{
     BACKOFF_SECONDS, CachedToken, Failure, MAX_BACKOFF_SECONDS, MAX_LIFETIME_SECONDS, TokenEndpoint,

@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime};
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 use shared::services::providers::Name;
 
-pub(crate) use recent::Untold;
+pub use recent::Untold;
 use state::State;
 
 const DAY: u64 = 86_400;
@@ -43,7 +43,7 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How to try a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trial {
+pub enum Trial {
     /// In its place and with the usual time. This includes a provider that has just failed: with
     /// less time a slow provider would keep failing.
     Usual,
@@ -66,11 +66,11 @@ impl Trial {
 
 /// The providers' states.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Health(Item);
+pub struct Health(Item);
 
 impl Health {
     /// Reads the states. If that fails, every provider counts as healthy.
-    pub(crate) async fn read(table: &Table, now: SystemTime) -> Self {
+    pub async fn read(table: &Table, now: SystemTime) -> Self {
         let read = table.get(key(), now).await;
         if let Err(error) = &read {
             tracing::warn!(%error, "the providers' health could not be read");
@@ -87,12 +87,7 @@ impl Health {
 
     /// The route in the order to try it: broken providers come last, the `avoided` ones before
     /// them.
-    pub(crate) fn order(
-        &self,
-        route: &[Name],
-        avoided: &[Name],
-        now: SystemTime,
-    ) -> Vec<(Name, Trial)> {
+    pub fn order(&self, route: &[Name], avoided: &[Name], now: SystemTime) -> Vec<(Name, Trial)> {
         let trial = |name: &Name| {
             let state = self.state(*name);
             let trial = match () {
@@ -108,7 +103,7 @@ impl Health {
     }
 
     /// Claims the probe of a broken provider; true if this request may try it.
-    pub(crate) async fn probe(&self, name: Name, table: &Table, now: SystemTime) -> bool {
+    pub async fn probe(&self, name: Name, table: &Table, now: SystemTime) -> bool {
         let seen = self.state(name);
         let Some(next) = seen.probe(epoch(now)) else {
             return false;
@@ -120,7 +115,7 @@ impl Health {
     }
 
     /// Writes the result of an attempt if it changes the state, together with the `untold` counts.
-    pub(crate) async fn record(
+    pub async fn record(
         &self,
         name: Name,
         succeeded: bool,

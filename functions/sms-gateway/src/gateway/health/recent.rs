@@ -61,7 +61,7 @@ impl Recent {
 
 /// What this instance has seen of the providers in the last seconds and not yet written.
 #[derive(Debug, Default)]
-pub(crate) struct Untold(Mutex<HashMap<Name, Recent>>);
+pub struct Untold(Mutex<HashMap<Name, Recent>>);
 
 impl Untold {
     /// Adds one attempt; returns the provider's counts.
