@@ -2,8 +2,12 @@
 //! Commands of the operator run as they are printed. A click, or a command of another program, is
 //! made at the simulator.
 
+use std::fs;
+use std::path::Path;
+
 use sandbox::auth0::{CLIENT_ID, CLIENT_SECRET, LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET};
-use sandbox::aws::KEY_ARN;
+use sandbox::aws::{KEY_ARN, TABLE_NAME};
+use sandbox::cloudformation::STACK_NAME;
 use sandbox::mailgun;
 use sandbox::twilio::{self, MESSAGING_SERVICE, NUMBER};
 use sandbox::wire::Fault;
@@ -12,14 +16,21 @@ use sandbox::{clickatell, plivo, vonage};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
+use crate::stand_ins::StandIns;
 
 /// The finding of a check, if there is one.
 async fn finding(scene: &Scene, check: &str) -> Option<Value> {
-    let output = scene.run(&["--json", "doctor"]).await;
-    let report = output.json();
-    let findings = report["findings"].as_array().unwrap();
-    let found = findings.iter().find(|finding| finding["check"] == check);
-    let found = found.cloned();
+    finding_in(scene, Path::new("."), check).await
+}
+
+/// The same; the doctor runs in a folder.
+async fn finding_in(scene: &Scene, folder: &Path, check: &str) -> Option<Value> {
+    let arguments = ["--stack", STACK_NAME, "--json", "doctor"];
+    let output = scene.run_in(folder, &arguments, &[], "").await;
+    let findings = output.all_findings();
+    let found = findings
+        .into_iter()
+        .find(|finding| finding["check"] == check);
     if let Some(found) = &found
         && found["severity"] != "unchecked"
     {
@@ -203,11 +214,7 @@ async fn by_hand(scene: &Scene, check: &str, words: &str, mend: impl AsyncFnOnce
 #[tokio::test]
 async fn what_only_a_person_can_mend_is_named_with_its_place() {
     let scene = Scene::healthy().await;
-    let (twilio, auth0, aws) = (
-        &scene.sandbox.twilio,
-        &scene.sandbox.auth0,
-        &scene.sandbox.aws,
-    );
+    let (twilio, auth0) = (&scene.sandbox.twilio, &scene.sandbox.auth0);
     twilio.set_geo("DK", false, true);
     let place = "Messaging, Settings, Geo permissions";
     by_hand(&scene, "twilio.geo.texts", place, async || {
@@ -244,9 +251,38 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
         },
     )
     .await;
+}
+
+/// Who finds a fault that a command of another program mends: it runs as printed, with a stand-in
+/// that must get these arguments. What the program does is made at the simulator.
+async fn by_command(
+    scene: &Scene,
+    check: &str,
+    [program, arguments]: [&str; 2],
+    mend: impl AsyncFnOnce(),
+) {
+    let programs = StandIns::new(&[program]);
+    let found = found(scene, check).await;
+    for command in found["commands"].as_array().unwrap() {
+        let command = command.as_str().unwrap();
+        let output = scene.shell_in(programs.folder(), command, "").await;
+        assert_eq!(output.code, 0, "{command}: {output:?}");
+    }
+    assert_eq!(programs.calls(program), [arguments], "{found:#}");
+    mend().await;
+    is_mended(scene, check).await;
+}
+
+#[tokio::test]
+async fn what_another_program_mends_is_mended_by_the_printed_command() {
+    let scene = Scene::healthy().await;
+    let (auth0, aws) = (&scene.sandbox.auth0, &scene.sandbox.aws);
     auth0.set_phone_provider_protection("none");
-    let command = "auth0 api patch attack-protection/phone-provider-protection --data '{\"type\":\"exponential\"}'";
-    by_hand(
+    let command = [
+        "auth0",
+        "api patch attack-protection/phone-provider-protection --data {\"type\":\"exponential\"}",
+    ];
+    by_command(
         &scene,
         "auth0.phone_provider_protection",
         command,
@@ -256,24 +292,33 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
     )
     .await;
     aws.set_time_to_live(false).await;
-    let command = "aws dynamodb update-time-to-live --table-name";
-    by_hand(&scene, "table.ttl", command, async || {
+    let update = format!(
+        "dynamodb update-time-to-live --table-name {TABLE_NAME} --time-to-live-specification Enabled=true,AttributeName=expires_at"
+    );
+    by_command(&scene, "table.ttl", ["aws", &update], async || {
         aws.set_time_to_live(true).await;
     })
     .await;
-    let body = json!({ "status": "active", "type": "Full" }).to_string();
-    let date = (
-        "date".to_owned(),
-        "Mon, 02 Nov 2026 12:00:00 GMT".to_owned(),
-    );
-    let of_json = ("content-type".to_owned(), "application/json".to_owned());
-    let wrong = Fault::Answer {
+    // While this machine's clock is wrong, the provider's answers have another time.
+    scene.deploy("SmsRoutes", "*=clickatell");
+    let date = "Mon, 02 Nov 2026 12:00:00 GMT";
+    let headers = [("date", date), ("content-type", "application/json")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let clickatell = scene.sandbox.clickatell.server();
+    clickatell.faults().always(Some(Fault::Answer {
         status: 200,
-        headers: vec![date, of_json],
-        body,
+        headers: headers.into(),
+        body: json!({ "balance": 7 }).to_string(),
+    }));
+    let set_clock = if cfg!(target_os = "macos") {
+        ["sudo", "sntp -sS time.apple.com"]
+    } else {
+        ["timedatectl", "set-ntp true"]
     };
-    twilio.server().faults().next(wrong);
-    by_hand(&scene, "clock", "timedatectl set-ntp true", async || {}).await;
+    by_command(&scene, "clock", set_clock, async || {
+        clickatell.faults().clear();
+    })
+    .await;
 }
 
 /// The real functions: what a deployed stack says about itself.
@@ -281,21 +326,56 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
 async fn a_function_says_which_setting_ends_every_start_and_what_it_cannot_reach() {
     const FUNCTION: &str = "ivr-validate";
     const CHECK: &str = "functions.probe";
+    const TYPO: &str = r#"[{"key":"#;
+    const MENU: &str = r#"[{"digit":"1","label":"open tickets","path":"/tickets?account={account}","say":"You have {open} open tickets."}]"#;
     let scene = Scene::healthy().await;
     let built = binaries::build_functions(&[FUNCTION], "dev").await.unwrap();
     let binary = &built[FUNCTION];
     scene.deploy("FunctionNames", FUNCTION);
     scene.sandbox.invoke_api().faults().clear();
 
-    let typo = [("IVR_MENU", Some("[{\"key\":"))];
-    let lambda = scene.sandbox.run_with(FUNCTION, binary, 1, &typo).await;
-    let finding = found(&scene, CHECK).await;
-    for (member, words) in [("what", "IVR_MENU"), ("remedy", "sam deploy --guided")] {
-        assert!(
-            finding[member].as_str().unwrap().contains(words),
-            "{finding:#}"
+    // A person who deploys from this folder mistyped the menu.
+    let programs = StandIns::new(&["sam", "cargo-lambda", "zig"]);
+    let configure = |menu: &str| {
+        let menu = menu.replace('"', r#"\""#);
+        let section = format!(
+            "[prod.deploy.parameters]\nstack_name = \"{STACK_NAME}\"\nregion = \"eu-west-1\"\nparameter_overrides = [\n\
+             \"ApiAudience=https://api.acme.example/\", \"Auth0Url=https://acme.eu.auth0.com\",\n'IvrMenu=\"{menu}\"',\n]\n"
         );
-    }
+        fs::write(programs.folder().join("samconfig.toml"), section).unwrap();
+    };
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    fs::copy(template, programs.folder().join("template.yaml")).unwrap();
+    configure(TYPO);
+    let typo = [("IVR_MENU", Some(TYPO))];
+    let lambda = scene.sandbox.run_with(FUNCTION, binary, 1, &typo).await;
+    let finding = finding_in(&scene, programs.folder(), CHECK).await.unwrap();
+    let what = finding["what"].as_str().unwrap();
+    assert!(what.contains("IVR_MENU"), "{finding:#}");
+    let commands = [
+        "operator check-config --config-env prod",
+        "operator deploy --config-env prod",
+    ];
+    assert_eq!(finding["commands"], json!(commands));
+    let run = |command| scene.shell_in(programs.folder(), command, "");
+    let still_wrong = run(commands[0]).await;
+    assert_eq!(still_wrong.code, 1, "{still_wrong:?}");
+    assert!(still_wrong.out.contains("IvrMenu"), "{still_wrong:?}");
+    configure(MENU);
+    let right = run(commands[0]).await;
+    assert_eq!(right.code, 0, "{right:?}");
+    lambda.stop().await;
+    let deployment = async {
+        programs.deployment().await;
+        let menu = [("IVR_MENU", Some(MENU))];
+        let lambda = scene.sandbox.run_with(FUNCTION, binary, 1, &menu).await;
+        lambda.wait_ready().await.unwrap();
+        programs.deployed();
+        lambda
+    };
+    let (deployed, lambda) = tokio::join!(run(commands[1]), deployment);
+    assert_eq!(deployed.code, 0, "{deployed:?}");
+    is_mended(&scene, CHECK).await;
     lambda.stop().await;
 
     // Nobody listens at this port.
@@ -332,13 +412,17 @@ async fn the_last_line_is_the_verdict() {
     let scene = Scene::healthy().await;
     let fine = scene.succeed(&["doctor"]).await.out;
     let last = fine.lines().next_back().unwrap();
-    assert!(last.ends_with(" fine: nothing to do"), "{last}");
+    assert!(
+        last.ends_with(" unchecked: nothing to do, as far as was checked"),
+        "{last}"
+    );
     scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
     scene.sandbox.twilio.set_account("active", "Trial");
     let bad = scene.run(&["doctor"]).await.out;
     let last = bad.lines().next_back().unwrap();
     assert!(
-        last.ends_with(" fine, 1 fault, 1 risk: something does not work"),
+        last.contains(" fine, 1 fault, 1 risk, ")
+            && last.ends_with(" unchecked: something does not work"),
         "{last}"
     );
 }
@@ -366,5 +450,10 @@ async fn a_watched_doctor_shows_what_is_mended_and_ends_when_nothing_is_left() {
         at("fault twilio.webhooks") < at("mended twilio.webhooks"),
         "{watched:?}"
     );
-    assert!(watched.out.ends_with("nothing to do\n"), "{watched:?}");
+    assert!(
+        watched
+            .out
+            .ends_with("nothing to do, as far as was checked\n"),
+        "{watched:?}"
+    );
 }
