@@ -142,22 +142,27 @@ pub(super) fn complete(examination: &mut Examination, stack: &Stack) {
         let mut needed = check.secrets.iter();
         let unusable = needed.find_map(|name| {
             let id = stack.secret(name).filter(|_| !secrets.is_usable(name))?;
-            Some((secrets::dialogue(name), id))
+            Some((secrets.remedy(name), id))
         });
         let mut before = check.after.iter();
-        let (reason, remedy) = if let Some((dialogue, id)) = unusable {
+        let (reason, remedy) = if let Some((remedy, id)) = unusable {
             (
                 format!("the secret {id} is not usable"),
-                format!("run `operator secrets set {dialogue}`. Then run `operator doctor`"),
+                format!("{remedy}. Then run `operator doctor`"),
             )
         } else if let Some(cause) = before.find(|name| examination.has_found(name)) {
             (
                 format!("{cause} is not fine"),
-                format!("do what is said at {cause}. Then run `operator doctor`"),
+                format!("mend {cause} first. Then run `operator doctor`"),
             )
         } else {
-            let reason = "the stack does not say enough".to_owned();
-            let remedy = "name the stack by --stack, which knows its outputs and parameters. Then run `operator doctor`";
+            let mut needed = check.secrets.iter();
+            let lacking = needed.find(|name| stack.secret(name).is_none());
+            let reason = lacking.map_or_else(
+                || "the stack does not say enough".to_owned(),
+                |name| format!("the stack's outputs name no secret {name}"),
+            );
+            let remedy = "give --stack NAME, which knows all outputs and parameters. If you gave it, run `operator deploy`";
             (reason, remedy.to_owned())
         };
         let what = format!("{about}: not tried, because {reason}");

@@ -33,7 +33,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) {
         examination.unchecked(
             CHECK,
             "the stack's outputs do not tell which URLs are functions, so they were not called",
-            "name the stack by --stack. Then run `operator doctor`",
+            "give --stack NAME in place of --outputs",
         );
         return;
     }
@@ -114,7 +114,7 @@ fn judge(examination: &mut Examination, function: &str, answer: &Answer) {
             ),
             "every request to it fails. Most often a setting is wrong",
             format!(
-                "do what is said at functions.probe, which names each wrong setting. If it names none, run `operator logs {function}`"
+                "mend functions.probe first, which names each wrong setting. If it names none, run `operator logs {function}`"
             ),
         ),
         _ => {}
@@ -133,7 +133,6 @@ fn astray(
         .split('-')
         .map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
     let parameter = capitalised.collect::<String>() + "Origin";
-    let origin = context.stack.get(&parameter).unwrap_or_default();
     let stack = context.stack.name().unwrap_or("NAME");
     // Only API Gateway answers with this header.
     let template = if answer.headers.contains_key("apigw-requestid") {
@@ -141,14 +140,20 @@ fn astray(
     } else {
         "docs/domain/cloudfront.yaml --region us-east-1"
     };
+    let remedy = match context.stack.get(&parameter) {
+        Some(origin) => format!(
+            "give the stack of the domain the address of the function: run `aws cloudformation deploy --stack-name {stack}-domain \
+             --template-file {template} --parameter-overrides {parameter}={origin}` (with another name if you gave it one; docs/domain.md)"
+        ),
+        None => format!(
+            "run `operator deploy`, which makes the output {parameter}. Then give its value to the stack of the domain (docs/domain.md, step 2)"
+        ),
+    };
     examination.fault(
         CHECK,
         format!("{url} does not lead to {function}: the answer is 404"),
         "who calls this function gets 404",
-        format!(
-            "give the stack of the domain the address of the function: run `aws cloudformation deploy --stack-name {stack}-domain \
-             --template-file {template} --parameter-overrides {parameter}={origin}` (with another name if you gave it one; docs/domain.md)"
-        ),
+        remedy,
     );
 }
 
@@ -157,9 +162,8 @@ fn silence(examination: &mut Examination, domain: Option<&str>, silent: &[(Strin
     let may_fail = "requests of providers may fail";
     let (Some(domain), Some((_, why))) = (domain, silent.first()) else {
         for (function, why) in silent {
-            let remedy = format!(
-                "run `operator doctor`. If it stays, do what is said at functions.probe, or run `operator logs {function}`"
-            );
+            let remedy =
+                format!("run `operator doctor`. If it stays, run `operator logs {function}`");
             let what = format!("{function} does not answer: {why}");
             examination.risk(CHECK, what, may_fail, remedy);
         }

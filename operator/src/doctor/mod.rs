@@ -244,7 +244,7 @@ impl Examination {
                         problem,
                         "`operator connect` does not change that by itself",
                         format!(
-                            "do by hand what is named here. Then run `operator connect {command}`"
+                            "correct by hand what is named here. Then run `operator connect {command}`"
                         ),
                     );
                 }
@@ -254,7 +254,7 @@ impl Examination {
                 self.unanswered(
                     check,
                     why,
-                    "give what is named here. Then run `operator doctor`",
+                    "correct what is named here. Then run `operator doctor`",
                 );
             }
             Err(Problem::Failed(why) | Problem::Usage(why)) => {

@@ -1,6 +1,8 @@
 //! The functions themselves: each one is invoked with the probe and says what it can reach. The
 //! caller's AWS credentials open the invocation; nothing is written and nothing is sent.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
@@ -68,6 +70,8 @@ pub(super) async fn examine(
         )
     });
     let mut refused = Vec::new();
+    // Often all have one cause.
+    let mut silent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, answer) in join_all(asked).await {
         match answer {
             Ok(answer) if answer["version"].is_string() => {
@@ -81,12 +85,15 @@ pub(super) async fn examine(
                 "requests to it fail",
                 "run `operator deploy`",
             ),
-            Err(refusal) => examination.unanswered(
-                CHECK,
-                format!("{name}: {refusal}"),
-                "check region and network. Then run `operator doctor`",
-            ),
+            Err(refusal) => silent.entry(refusal.to_string()).or_default().push(name),
         }
+    }
+    for (why, names) in silent {
+        examination.unanswered(
+            CHECK,
+            format!("AWS does not invoke {}: {why}", names.join(", ")),
+            "compare --region with the region of the stack, and look at the network. Then run `operator doctor`",
+        );
     }
     if let Some((name, words)) = refused.first() {
         examination.unchecked(

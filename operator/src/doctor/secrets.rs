@@ -14,8 +14,8 @@ pub(super) const CHECKS: &[Check] = &[Check::new("secrets", "the secrets", |_| t
 enum State {
     /// It is empty, and no function needs it.
     Unused,
-    /// It lacks something, or cannot be read.
-    Unusable,
+    /// It lacks something, or cannot be read. The words say what to do.
+    Unusable(String),
     Usable(Stored),
 }
 
@@ -24,6 +24,14 @@ enum State {
 pub(super) struct Secrets(BTreeMap<&'static str, State>);
 
 impl Secrets {
+    /// What makes a secret usable.
+    pub(super) fn remedy(&self, name: &str) -> String {
+        match self.0.get(name) {
+            Some(State::Unusable(remedy)) => remedy.clone(),
+            _ => format!("run `operator secrets set {}`", Spec::of(name).dialogue()),
+        }
+    }
+
     /// True if a secret has all that it needs.
     pub(super) fn is_usable(&self, name: &str) -> bool {
         matches!(self.0.get(name), Some(State::Usable(_)))
@@ -31,22 +39,20 @@ impl Secrets {
 
     /// True if a secret has any value, or must have one.
     pub(super) fn is_used(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(State::Usable(_) | State::Unusable))
+        matches!(
+            self.0.get(name),
+            Some(State::Usable(_) | State::Unusable(_))
+        )
     }
 
     /// True if a secret has this key, or nobody can tell.
     pub(super) fn may_have(&self, name: &str, key: &str) -> bool {
         match self.0.get(name) {
             Some(State::Usable(stored)) => stored.text(key).is_some(),
-            Some(State::Unusable) => true,
+            Some(State::Unusable(_)) => true,
             Some(State::Unused) | None => false,
         }
     }
-}
-
-/// The name that `secrets set` uses for a secret.
-pub(super) fn dialogue(name: &str) -> &'static str {
-    Spec::of(name).dialogue()
 }
 
 pub(super) async fn examine(
@@ -86,7 +92,7 @@ pub(super) async fn examine(
                 let state = if problems.is_empty() {
                     State::Usable(stored)
                 } else {
-                    State::Unusable
+                    State::Unusable(remedy.clone())
                 };
                 secrets.0.insert(name, state);
                 for problem in problems {
@@ -100,25 +106,22 @@ pub(super) async fn examine(
                 }
             }
             Found::NotJson(id) => {
-                secrets.0.insert(name, State::Unusable);
+                let remedy = format!("run `operator secrets set {} --replace`", spec.dialogue());
+                secrets.0.insert(name, State::Unusable(remedy.clone()));
                 let why = "functions that require it answer 503";
                 examination.fault(
                     "secrets",
                     format!("the secret {id} is no JSON object"),
                     why,
-                    format!("run `operator secrets set {} --replace`", spec.dialogue()),
+                    remedy,
                 );
             }
             Found::Missing => {
-                secrets.0.insert(name, State::Unusable);
+                let remedy = "compare --region with the region of the stack. If it is right, run `operator deploy`, which makes the secret";
+                secrets.0.insert(name, State::Unusable(remedy.to_owned()));
                 let id = context.stack.secret(name).unwrap_or_default();
                 let why = "functions that require it answer 503";
-                examination.fault(
-                    "secrets",
-                    format!("there is no secret {id}"),
-                    why,
-                    "compare --region with the region of the stack. If it is right, run `operator deploy`, which makes the secret",
-                );
+                examination.fault("secrets", format!("there is no secret {id}"), why, remedy);
             }
         }
     }

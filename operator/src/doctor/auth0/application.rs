@@ -158,7 +158,7 @@ async fn api(examination: &mut Examination, session: &Session, audience: &str) -
             "auth0.api",
             format!("the tenant has no API {audience}"),
             "nobody can get a token for it",
-            "in Auth0, create an API with that identifier (Applications, APIs, Create API). Or correct ApiAudience",
+            "in Auth0, create an API with that identifier (Applications, APIs, Create API). Or correct ApiAudience in samconfig.toml, and run `operator deploy`",
         ),
         Err(refusal) => not_seen(examination, "auth0.api", &refusal),
     }

@@ -52,8 +52,8 @@ pub(super) async fn ends(context: &Context, examination: &mut Examination) -> Re
         examination.unchecked(
             CHECK,
             "Auth0: whether the template of the verification mail has a Redirect To",
-            "run this with AUTH0_MANAGEMENT_TOKEN, a token with read:email_templates; or give the keys of an Auth0 application, with which \
-             the answer does not matter",
+            "set AUTH0_MANAGEMENT_TOKEN, a token with read:email_templates, and run `operator doctor`. Or run `operator secrets set auth0` with the \
+             keys of an Auth0 application: with them the answer does not matter",
         );
         return Ok(());
     };

@@ -137,7 +137,7 @@ fn verdict(
         Ok(Some(true)) => {}
         Ok(Some(false)) => examination.fault(
             check,
-            format!("the account may not make {what} to {country}"),
+            format!("{what} to {country} are not allowed at the account"),
             "Twilio rejects each of them (21408, 21215), whatever the stack allows",
             format!("in Twilio, allow {country} (Console, {place}). Or remove it from {list} in samconfig.toml, and run `operator deploy`"),
         ),

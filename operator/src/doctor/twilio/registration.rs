@@ -264,7 +264,7 @@ fn long_codes(examination: &mut Examination, services: &[Service], numbers: &[St
         .collect();
     examination.fault(
         CHECK,
-        format!("outside the A2P 10DLC campaign, because no sender of {}: {named}", sids.join(" or ")),
+        format!("{named}: outside the A2P 10DLC campaign, because not among the senders of {}", sids.join(" or ")),
         WHY,
         format!("in Twilio, add {named} to the service (Console, Messaging, Services, {}, Sender Pool, Add Senders)", first.sid),
     );

@@ -203,6 +203,11 @@ async fn what_was_prevented_names_the_cause_and_the_command() {
     );
     let set = "operator --stack switchboard secrets set vonage";
     assert_eq!(vonage["commands"][0], set);
+    let vonage = "switchboard/vonage";
+    scene.sandbox.aws.set_secret(vonage, &json!("no object"));
+    let findings = examined(&scene).await.all_findings();
+    let vonage = unchecked(&findings, PREVENTED)[0];
+    assert_eq!(vonage["commands"][0], format!("{set} --replace"));
 }
 
 /// A person can do each of them: each names a command, or a place in a console.

@@ -111,11 +111,14 @@ async fn findings(scene: &Scene) -> Vec<Value> {
 #[tokio::test]
 async fn every_function_of_a_domain_is_asked_under_its_own_path() {
     let scene = Scene::healthy().await;
+    let front = Front::start(&scene, None).await;
     let built = binaries::build_functions(&[REAL], "dev").await.unwrap();
     scene.sandbox.door(REAL).faults().clear();
-    let lambda = scene.sandbox.run(REAL, &built[REAL]).await;
+    let public = format!("{}/{REAL}", front.server.url());
+    let settings = [("PUBLIC_URL", Some(public.as_str()))];
+    let (sandbox, binary) = (&scene.sandbox, &built[REAL]);
+    let lambda = sandbox.run_with(REAL, binary, 1, &settings).await;
     lambda.wait_ready().await.unwrap();
-    let front = Front::start(&scene, None).await;
     assert_eq!(findings(&scene).await, [Value::Null; 0]);
     let asked = front.asked();
     for function in &scene.sandbox.template().functions {

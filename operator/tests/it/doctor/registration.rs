@@ -94,7 +94,7 @@ async fn the_senders_of_codes_are_checked_too() {
     twilio.own("+15005550012", &[]);
     scene.deploy("SmsFrom", "vonage:ACME, twilio:+15005550012");
     let outside = format!(
-        "outside the A2P 10DLC campaign, because no sender of {MESSAGING_SERVICE}: +15005550012"
+        "+15005550012: outside the A2P 10DLC campaign, because not among the senders of {MESSAGING_SERVICE}"
     );
     assert_eq!(registrations(&scene).await, [outside]);
     twilio.add_sender(MESSAGING_SERVICE, "+15005550012");
