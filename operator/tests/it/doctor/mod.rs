@@ -3,6 +3,7 @@
 mod auth0;
 mod coverage;
 mod domain;
+mod functions;
 mod mailgun;
 mod okta;
 mod registration;

@@ -213,6 +213,7 @@ WITHOUT_SDK = [
     ("AWS", "POST", r"/"),  # as Cognito's
     ("logs", "POST", r"/"),  # as Cognito's
     ("hook", "(GET|HEAD|POST)", r"/(twilio)?"),  # doctor's unsigned probes of a function's own URL
+    ("invoke api", "POST", r"/2015-03-31/functions/[\w-]+/invocations"),  # as Cognito's: doctor's probe
     ("front", "(GET|POST)", r"/.*"),  # the same at a domain of one's own
     ("function url", "(GET|HEAD)", r"/.*"),  # secure-api and the functions' own URLs
 ]
