@@ -17,12 +17,13 @@ its providers. The command reads secrets (their keys, and whether providers acce
 signing key, routes and MX records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and \
 registrations, AWS End User Messaging by a dry run, and the clock. It changes nothing and sends nothing.
 
-The last line is the verdict.")]
+What the stack has and the command does not try is listed as unchecked, with the way to try it. The last line is the verdict.")]
 #[command(after_help = "\
 Severities:
   fault      it does not work
   risk       it works but should not stay so, or the provider did not answer or rejected the key
-  unchecked  its credential (such as MAILGUN_API_KEY) or scope was not given
+  unchecked  it was not tried: a credential (such as MAILGUN_API_KEY) or scope was not given, a check before it was not fine, or
+             trying it would send or buy something
 Faults and risks give exit code 1.
 
 Examples:

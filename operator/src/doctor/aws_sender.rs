@@ -9,12 +9,25 @@ use serde_json::json;
 use shared::rules::phone::E164;
 
 use super::Examination;
+use super::coverage::Check;
 use crate::calls::{Body, Refusal};
 use crate::context::Context;
 use crate::problem::Problem;
 
-const SEND: &str = "PinpointSMSVoiceV2.SendTextMessage";
+const SENDER: &str = "gateway.aws_sender";
 const DRY_RUN: &str = "aws.dry_run";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new(SENDER, "the sender of AWS End User Messaging", |deployed| {
+        deployed.stack.routes_to("aws")
+    }),
+    Check::new(DRY_RUN, "a text through AWS, only tried", |deployed| {
+        deployed.stack.routes_to("aws")
+    })
+    .after(&[SENDER]),
+];
+
+const SEND: &str = "PinpointSMSVoiceV2.SendTextMessage";
 /// Nobody has this number. It stands for a phone if the stack has no number of its own.
 const FICTIONAL: &str = "+12025550123";
 /// What else to try if AWS rejects the number that was chosen here.
@@ -63,21 +76,21 @@ pub(super) async fn examine(
     examination: &mut Examination,
     phone: Option<&E164>,
 ) -> Result<(), Problem> {
-    const CHECK: &str = "gateway.aws_sender";
     if !context.stack.routes_to("aws") {
         return Ok(());
     }
     let Some(identity) = context.stack.get("AwsSmsIdentityArn") else {
         // Only with the ARN does the stack let the gateway send through AWS.
         examination.risk(
-            CHECK,
+            SENDER,
             "SmsRoutes names aws, and AwsSmsIdentityArn is empty",
             "sms-gateway has no right to send through AWS, so AWS rejects each code",
-            "deploy with AwsSmsIdentityArn, the ARN of a pool, a phone number or a sender id; or remove aws from SmsRoutes",
+            "set AwsSmsIdentityArn in samconfig.toml, the ARN of a pool, a phone number or a sender id; or remove aws from SmsRoutes. Then run \
+             `operator deploy`",
         );
         return Ok(());
     };
-    examination.checked(CHECK);
+    examination.checked(SENDER);
     let to = phone.cloned().or_else(|| own_number(context));
     let to = to.or_else(|| FICTIONAL.parse().ok());
     let Some(to) = to else {
@@ -139,7 +152,7 @@ fn report(examination: &mut Examination, refusal: &Refusal, words: &str, is_aske
         Some(About::Rights) => examination.unchecked(
             DRY_RUN,
             format!("AWS does not let your login try a text: {words}"),
-            "give your login the right sms-voice:SendTextMessage on AwsSmsIdentityArn, and run `operator doctor`",
+            "give your login the right sms-voice:SendTextMessage on AwsSmsIdentityArn (AWS console, IAM). Then run `operator doctor`",
         ),
         Some(About::Destination) if !is_asked_for => {
             let what = format!("AWS does not take the number that was tried: {words}");
@@ -174,7 +187,7 @@ fn report(examination: &mut Examination, refusal: &Refusal, words: &str, is_aske
             DRY_RUN,
             rejected,
             why,
-            "ask AWS Support why the account may not send",
+            "ask AWS Support why the account may not send (AWS console, Support Center)",
         ),
         None => examination.fault(
             DRY_RUN,

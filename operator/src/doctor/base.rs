@@ -1,96 +1,48 @@
-//! The resources at AWS: secrets and their keys, the table and its TTL. Also this machine's clock.
+//! The table and its TTL, and what the functions wrote into it. Also this machine's clock.
 
 use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
 use shared::platform::aws::cause;
 use shared::platform::time::epoch;
 
 use super::Examination;
+use super::coverage::Check;
 use crate::aws::failed;
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::secrets::{Found, SECRETS, is_needed};
 use crate::table::Items;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new("table", "the table", |_| true),
+    Check::new("table.ttl", "whether expired items are deleted", |_| true).after(&["table"]),
+    Check::new(
+        "gateway.providers",
+        "the SMS providers that sms-gateway found broken",
+        |deployed| deployed.has("SmsRoutes"),
+    )
+    .after(&["table"]),
+];
+/// The clock is compared with the times in all answers.
+pub(super) const AT_THE_END: &[Check] = &[Check::new("clock", "this machine's clock", |_| true)];
 
 /// AWS rejects a signature whose time is five minutes off; Okta and Mailgun reject it earlier.
 const SKEW_REFUSED: i64 = 240;
 const SKEW_SEEN: i64 = 30;
+/// The command that lets this machine set its clock.
+const SET_CLOCK: &str = if cfg!(target_os = "macos") {
+    "sudo sntp -sS time.apple.com"
+} else if cfg!(target_os = "windows") {
+    "w32tm /resync"
+} else {
+    "timedatectl set-ntp true"
+};
 
-/// Examines secrets and table. Returns the names of the usable secrets.
+/// Examines the table, and what the functions wrote into it.
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
-) -> Result<Vec<&'static str>, Problem> {
-    let mut usable = Vec::new();
-    for spec in SECRETS.iter() {
-        let (name, remedy) = (
-            spec.name,
-            format!("run `operator secrets set {}`", spec.dialogue()),
-        );
-        let Some(found) = context.vault().find(name).await? else {
-            continue;
-        };
-        let needed = is_needed(&context.stack, name);
-        match found {
-            Found::Stored(stored) if stored.is_empty() && !needed => {}
-            Found::Missing if !needed => {}
-            Found::Stored(stored) => {
-                let mut problems = stored.problems(spec);
-                // The secret may offer several ways, but this stack requires these keys.
-                for key in needed_keys(context, name)
-                    .into_iter()
-                    .filter(|key| stored.text(key).is_none())
-                {
-                    let lacks = format!("lacks {key}");
-                    if !problems.iter().any(|problem| problem.contains(key)) {
-                        problems.push(lacks);
-                    }
-                }
-                if problems.is_empty() {
-                    usable.push(name);
-                }
-                for problem in problems {
-                    let why = "functions that require it answer 503";
-                    examination.fault(
-                        "secrets",
-                        format!("the secret {} {problem}", stored.id),
-                        why,
-                        remedy.clone(),
-                    );
-                }
-            }
-            Found::NotJson(id) => {
-                let why = "functions that require it answer 503";
-                examination.fault(
-                    "secrets",
-                    format!("the secret {id} is no JSON object"),
-                    why,
-                    format!("run `operator secrets set {} --replace`", spec.dialogue()),
-                );
-            }
-            Found::Missing => {
-                let id = context.stack.secret(name).unwrap_or_default();
-                let why = "functions that require it answer 503";
-                examination.fault(
-                    "secrets",
-                    format!("there is no secret {id}"),
-                    why,
-                    "check the region, or deploy the stack again",
-                );
-            }
-        }
-    }
-    examination.checked("secrets");
+) -> Result<(), Problem> {
     table(context, examination).await?;
-    providers(context, examination).await?;
-    Ok(usable)
-}
-
-fn needed_keys(context: &Context, secret: &str) -> Vec<&'static str> {
-    if secret == "gateway" && context.stack.get("GatewayAudience").is_some() {
-        vec!["jwt_secret"]
-    } else {
-        Vec::new()
-    }
+    providers(context, examination).await
 }
 
 async fn table(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
@@ -113,7 +65,7 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
             "table",
             format!("the table {name} is {status}"),
             "every function keeps its state in the table",
-            "wait, or read the stack's events in CloudFormation",
+            format!("wait a minute. Then run `aws dynamodb describe-table --table-name {name}`, which says its state"),
         );
     }
     examination.checked("table");
@@ -132,7 +84,7 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
             "phone numbers and links stay forever, and the table grows",
             format!(
                 "run `aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
-                 Enabled=true,AttributeName=expires_at`, or deploy again"
+                 Enabled=true,AttributeName=expires_at`"
             ),
         );
     }
@@ -169,7 +121,7 @@ async fn providers(context: &Context, examination: &mut Examination) -> Result<(
                 ),
                 "sms-gateway tries it last. One code in half a minute tries it again",
                 format!(
-                    "read `error` in the log lines of sms-gateway, and {provider}'s status page"
+                    "run `operator logs sms-gateway`, and read `error`. Look at {provider}'s status page"
                 ),
             );
         }
@@ -186,7 +138,7 @@ pub(super) fn clock(context: &Context, examination: &mut Examination) {
         skew.abs(),
         if skew > 0 { "ahead" } else { "behind" }
     );
-    let remedy = "set the clock by NTP (`timedatectl set-ntp true`)";
+    let remedy = format!("run `{SET_CLOCK}`, which sets the clock by NTP. Wait a minute");
     if skew.abs() >= SKEW_REFUSED {
         examination.fault(
             "clock",

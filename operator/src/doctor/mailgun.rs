@@ -5,11 +5,33 @@ use serde_json::Value;
 use shared::platform::secrets::same;
 
 use super::Examination;
+use super::coverage::Check;
 use crate::calls::{Refusal, Session};
 use crate::connect::mailgun::{Wanted, open};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new("mailgun.route", "the route of Mailgun", |deployed| {
+        deployed.has("SendVerificationSmsUrl")
+    }),
+    Check::new(
+        SIGNING_KEY,
+        "the key with which Mailgun signs mails",
+        |deployed| deployed.has("SendVerificationSmsUrl"),
+    )
+    .with(&["mailgun"])
+    .after(&["mailgun.route"]),
+    Check::new("mailgun.domain", "the domain at Mailgun", |deployed| {
+        deployed.has("SendVerificationSmsUrl") && deployed.has("RecipientDomain")
+    })
+    .after(&["mailgun.route"]),
+    Check::new("mailgun.mx", "the MX records of the domain", |deployed| {
+        deployed.has("SendVerificationSmsUrl") && deployed.has("RecipientDomain")
+    })
+    .after(&["mailgun.route", "mailgun.domain"]),
+];
 
 const SIGNING_KEY: &str = "mailgun.signing_key";
 /// Why a wrong signing key matters.
@@ -18,24 +40,24 @@ const REJECTED: &str = "the function answers 401, bad_signature, to every mail";
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
-    usable: &[&str],
 ) -> Result<(), Problem> {
     if Wanted::read(&context.stack).is_ok_and(|wanted| wanted.is_none()) {
         return Ok(());
     }
-    let is_suspect = usable.contains(&"mailgun") && form(context, examination).await?;
+    let is_usable = examination.secrets.is_usable("mailgun");
+    let is_suspect = is_usable && form(context, examination).await?;
     let session = match open(context) {
         Ok(session) => session,
         Err(Problem::Failed(why) | Problem::Usage(why)) => {
             examination.unchecked(
                 "mailgun.route",
                 why,
-                "set MAILGUN_API_KEY (Control Panel, API security). Then run `operator doctor`",
+                "set MAILGUN_API_KEY (Mailgun, Control Panel, API security). Then run `operator doctor`",
             );
             examination.unchecked(
                 SIGNING_KEY,
                 "Mailgun was not asked for its signing key",
-                "set MAILGUN_API_KEY (Control Panel, API security). Then run `operator doctor`",
+                "set MAILGUN_API_KEY (Mailgun, Control Panel, API security). Then run `operator doctor`",
             );
             return Ok(());
         }
@@ -49,7 +71,7 @@ pub(super) async fn examine(
             examination.unanswered(
                 "mailgun.route",
                 "Mailgun rejects MAILGUN_API_KEY",
-                "use an account API key of the right account",
+                "set MAILGUN_API_KEY to an account API key of the right account (Mailgun, Control Panel, API security). Then run `operator doctor`",
             );
             return Ok(());
         }
@@ -57,13 +79,13 @@ pub(super) async fn examine(
             examination.unanswered(
                 "mailgun.route",
                 format!("Mailgun: {refusal}"),
-                "check MAILGUN_URL, and run `operator doctor`",
+                "run `operator doctor`. If it stays, look at status.mailgun.com, and at MAILGUN_URL",
             );
             return Ok(());
         }
         Ok(_) => {}
     }
-    if usable.contains(&"mailgun") && !is_suspect {
+    if is_usable && !is_suspect {
         signing_key(context, examination, &session).await?;
     }
     examination
@@ -86,7 +108,7 @@ pub(super) async fn examine(
             "mail to it reaches no route",
             "in Mailgun, add the domain (Sending, Domains, Add new domain). For a domain of the EU region, add --mailgun-url https://api.eu.mailgun.net",
         ),
-        Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains in Mailgun"),
+        Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at the domain in Mailgun (Sending, Domains)"),
     }
     examination.checked("mailgun.domain");
     Ok(())
@@ -131,7 +153,7 @@ async fn signing_key(
                 examination.unchecked(
                     SIGNING_KEY,
                     "Mailgun does not say its signing key",
-                    "compare it by hand (Control Panel, API security, HTTP webhook signing key)",
+                    "compare it by hand (Mailgun, Control Panel, API security, HTTP webhook signing key)",
                 );
             } else if !same(theirs, ours.expose_secret().trim()) {
                 examination.fault(
@@ -159,7 +181,7 @@ fn judge(examination: &mut Examination, domain: &str, found: &Value) {
             "mailgun.domain",
             format!("the domain {domain} is disabled"),
             "Mailgun accepts no mail for it",
-            "ask Mailgun's support",
+            "ask Mailgun's support why (Control Panel, Support)",
         );
     }
     let records: Vec<&Value> = found["receiving_dns_records"]

@@ -2,20 +2,24 @@
 //! only reads.
 //!
 //! A change that `connect` would make is a fault here, from the same plan. All other checks are in
-//! one file for each provider.
+//! one file for each provider, which also declares them. [`coverage`] lists what was not tried.
 
 mod arguments;
 mod auth0;
 mod aws_sender;
 mod base;
+mod cognito;
+mod coverage;
 mod functions;
 mod mailgun;
 mod okta;
 mod probe;
 mod receipts;
 mod remedy;
+mod secrets;
 mod senders;
 mod twilio;
+mod untried;
 mod watch;
 
 pub(crate) use arguments::DoctorArgs;
@@ -26,6 +30,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use self::remedy::Remedy;
+use self::secrets::Secrets;
 
 use crate::cli::Programs;
 use crate::connect::{self, Change, Extras, Planned, Target};
@@ -41,7 +46,8 @@ pub(crate) enum Severity {
     Fault,
     /// It works but should be changed; or the provider did not answer, or rejected the key.
     Risk,
-    /// Not checked: the required credential or scope was not given.
+    /// Not checked: a credential or scope was not given, a check before it was not fine, or the doctor
+    /// never tries it.
     Unchecked,
 }
 
@@ -56,12 +62,18 @@ pub(crate) struct Finding {
     remedy: Remedy,
 }
 
-/// The results.
-#[derive(Debug, Default, Serialize)]
+/// The results. Has no `Debug`: it knows the secrets.
+#[derive(Default, Serialize)]
 pub(crate) struct Examination {
     /// How a person calls programs for this stack.
     #[serde(skip)]
     programs: Programs,
+    /// The option of `operator deploy` that chooses this stack's section of `samconfig.toml`.
+    #[serde(skip)]
+    config_env: String,
+    /// What was found in the stack's secrets.
+    #[serde(skip)]
+    secrets: Secrets,
 
     /// The names of the checks without a finding.
     fine: Vec<&'static str>,
@@ -118,7 +130,8 @@ impl Examination {
         why: &str,
         remedy: impl Into<String>,
     ) {
-        let remedy = Remedy::new(&remedy.into(), &self.programs);
+        debug_assert!(coverage::is_declared(check), "{check} is not declared");
+        let remedy = Remedy::new(&remedy.into(), &self.programs, &self.config_env);
         self.findings.push(Finding {
             severity,
             check,
@@ -163,6 +176,11 @@ impl Examination {
         );
     }
 
+    /// A check that was not made.
+    fn missing(&mut self, check: &'static str, what: String, why: &str, remedy: impl Into<String>) {
+        self.find(Severity::Unchecked, check, what, why, remedy);
+    }
+
     /// The provider does not answer or rejects the request, so the state is unknown.
     fn unanswered(
         &mut self,
@@ -178,8 +196,14 @@ impl Examination {
         self.findings.iter().any(|finding| finding.check == check)
     }
 
+    /// True if a check is fine or has a finding.
+    fn has_told(&self, check: &'static str) -> bool {
+        self.fine.contains(&check) || self.has_found(check)
+    }
+
     /// Notes that a check was made. It is fine if it has no finding.
     fn checked(&mut self, check: &'static str) {
+        debug_assert!(coverage::is_declared(check), "{check} is not declared");
         if !self.has_found(check) && !self.fine.contains(&check) {
             self.fine.push(check);
         }
@@ -220,7 +244,7 @@ impl Examination {
                         problem,
                         "`operator connect` does not change that by itself",
                         format!(
-                            "do by hand what is named here. Then run `operator connect {command}`"
+                            "correct by hand what is named here. Then run `operator connect {command}`"
                         ),
                     );
                 }
@@ -230,7 +254,7 @@ impl Examination {
                 self.unanswered(
                     check,
                     why,
-                    "give what is named here. Then run `operator doctor`",
+                    "correct what is named here. Then run `operator doctor`",
                 );
             }
             Err(Problem::Failed(why) | Problem::Usage(why)) => {
@@ -263,39 +287,33 @@ fn difference(
 pub(crate) async fn examine(context: &Context, args: &DoctorArgs) -> Result<Examination, Problem> {
     let mut examination = Examination {
         programs: context.programs.clone(),
+        config_env: remedy::config_env(&context.stack),
         ..Examination::default()
     };
     context.console.progress("secrets and table");
-    let usable = base::examine(context, &mut examination).await?;
+    examination.secrets = secrets::examine(context, &mut examination).await?;
+    base::examine(context, &mut examination).await?;
     context.console.progress("functions");
     functions::examine(context, &mut examination).await;
     probe::examine(context, &mut examination).await?;
     context.console.progress("AWS End User Messaging");
     aws_sender::examine(context, &mut examination, args.phone.as_ref()).await?;
     context.console.progress("Twilio");
-    twilio::examine(context, &mut examination, &usable).await?;
+    twilio::examine(context, &mut examination).await?;
     context.console.progress("SMS providers");
-    senders::examine(context, &mut examination, &usable).await?;
+    senders::examine(context, &mut examination).await?;
     context.console.progress("Mailgun");
-    mailgun::examine(context, &mut examination, &usable).await?;
+    mailgun::examine(context, &mut examination).await?;
     context.console.progress("Auth0");
-    auth0::examine(context, &mut examination, &usable).await?;
+    auth0::examine(context, &mut examination).await?;
     context.console.progress("Okta");
-    okta::examine(context, &mut examination, &usable).await?;
+    okta::examine(context, &mut examination).await?;
     context.console.progress("Cognito");
-    let extras = Extras::default();
-    examination
-        .compare(
-            context,
-            "cognito.pools",
-            Target::Cognito,
-            &extras,
-            "cognito",
-        )
-        .await?;
+    cognito::examine(context, &mut examination).await?;
     context.console.progress("delivery receipts");
     receipts::examine(context, &mut examination).await?;
     base::clock(context, &mut examination);
+    coverage::complete(&mut examination, &context.stack);
     examination.findings.sort_by_key(|finding| finding.severity);
     Ok(examination)
 }

@@ -1,22 +1,54 @@
 //! Okta: the token, its scopes, the event hook, and the telephony inline hook.
 
 use super::Examination;
+use super::coverage::Check;
 use crate::calls::Refusal;
 use crate::connect::okta::{as_functions, function_scopes, grant};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
 
+const TELEPHONY: &str = "okta.telephony_hook";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new(
+        "okta.scopes",
+        "the scopes of the credentials of the secret okta",
+        |deployed| deployed.uses("okta"),
+    )
+    .with(&["okta"]),
+    Check::new(
+        "okta.credentials",
+        "whether Okta accepts the credentials of the secret okta",
+        |deployed| deployed.uses("okta"),
+    )
+    .with(&["okta"])
+    .after(&["okta.scopes"]),
+    Check::new(
+        "okta.event_hook",
+        "Okta's event hook for new employees",
+        |deployed| deployed.has("ProvisionNumbersUrl") && deployed.uses("hook"),
+    )
+    .with(&["hook", "okta"])
+    .after(&["okta.scopes", "okta.credentials"]),
+    Check::new(
+        TELEPHONY,
+        "Okta's telephony hook for one-time codes",
+        |deployed| deployed.has("OktaHookUrl"),
+    )
+    .with(&["okta-hook"])
+    .after(&["okta.scopes", "okta.credentials"]),
+];
+
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
-    usable: &[&str],
 ) -> Result<(), Problem> {
-    if usable.contains(&"okta") {
+    if examination.secrets.is_usable("okta") {
         if !credentials(context, examination).await? {
             return Ok(());
         }
-        if usable.contains(&"hook") {
+        if examination.secrets.is_usable("hook") {
             examination
                 .compare(
                     context,
@@ -28,31 +60,26 @@ pub(super) async fn examine(
                 .await?;
         }
     }
-    telephony(context, examination, usable).await
+    telephony(context, examination).await
 }
 
 /// Checks the telephony inline hook. A stack for Okta's codes need not have Okta's URL and keys.
-async fn telephony(
-    context: &Context,
-    examination: &mut Examination,
-    usable: &[&str],
-) -> Result<(), Problem> {
-    const CHECK: &str = "okta.telephony_hook";
-    if !usable.contains(&"okta-hook") {
+async fn telephony(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    if !examination.secrets.is_usable("okta-hook") {
         return Ok(());
     }
-    let has_keys = context.own.okta_api_token.is_some() || usable.contains(&"okta");
+    let has_keys = context.own.okta_api_token.is_some() || examination.secrets.is_usable("okta");
     if context.okta_url().is_err() || !has_keys {
         examination.unchecked(
-            CHECK,
+            TELEPHONY,
             "Okta was not asked: there is no OKTA_URL or no OKTA_API_TOKEN",
-            "set OKTA_URL and OKTA_API_TOKEN, and run `operator doctor`",
+            "set OKTA_URL and OKTA_API_TOKEN (Okta, Security, API, Tokens). Then run `operator doctor`",
         );
         return Ok(());
     }
     let (target, extras) = (Target::OktaTelephony, Extras::default());
     examination
-        .compare(context, CHECK, target, &extras, "okta-telephony")
+        .compare(context, TELEPHONY, target, &extras, "okta-telephony")
         .await
 }
 
@@ -126,7 +153,7 @@ fn refused(examination: &mut Examination, refusal: &Refusal) -> bool {
             "calls and texts to company numbers are not forwarded. Nobody gets a number",
             "in Okta, make a new token (Security, API, Tokens) or key (Applications, the app, Public keys). Then run `operator secrets set okta`",
         ),
-        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "check OktaUrl, and run `operator doctor`"),
+        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "run `operator doctor`. If it stays, look at status.okta.com, and at the parameter OktaUrl"),
     }
     false
 }

@@ -1,6 +1,8 @@
 //! The functions themselves: each one is invoked with the probe and says what it can reach. The
 //! caller's AWS credentials open the invocation; nothing is written and nothing is sent.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
@@ -8,12 +10,41 @@ use shared::platform::probe::EVENT;
 use shared::platform::time::epoch;
 
 use super::Examination;
+use super::coverage::Check;
 use crate::calls::{Body, Refusal};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::plain;
 
 const CHECK: &str = "functions.probe";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new(CHECK, "what the functions say about themselves", |_| true),
+    Check::new("functions.version", "the version of the functions", |_| {
+        true
+    })
+    .after(&[CHECK]),
+    Check::new("functions.clock", "the clocks of the functions", |_| true).after(&[CHECK]),
+    Check::new(
+        "functions.secrets",
+        "whether the functions can read their secrets",
+        |_| true,
+    )
+    .after(&[CHECK]),
+    Check::new(
+        "functions.table",
+        "whether the functions can read the table",
+        |_| true,
+    )
+    .after(&[CHECK]),
+    Check::new(
+        "functions.upstreams",
+        "whether the functions reach their providers",
+        |_| true,
+    )
+    .after(&[CHECK]),
+];
+
 /// A function whose clock is off more than this rejects honest signatures.
 const SKEW: u64 = 60;
 
@@ -26,7 +57,7 @@ pub(super) async fn examine(
         examination.unchecked(
             CHECK,
             "the stack does not name its functions (its output FunctionNames), so they were not asked",
-            "deploy this version (`sam build`, then `sam deploy`)",
+            "run `operator deploy`, which deploys this version",
         );
         return Ok(());
     }
@@ -39,6 +70,8 @@ pub(super) async fn examine(
         )
     });
     let mut refused = Vec::new();
+    // Often all have one cause.
+    let mut silent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, answer) in join_all(asked).await {
         match answer {
             Ok(answer) if answer["version"].is_string() => {
@@ -50,20 +83,23 @@ pub(super) async fn examine(
                 CHECK,
                 format!("AWS has no function {name}: {words}"),
                 "requests to it fail",
-                "deploy the stack again (`sam build`, then `sam deploy`)",
+                "run `operator deploy`",
             ),
-            Err(refusal) => examination.unanswered(
-                CHECK,
-                format!("{name}: {refusal}"),
-                "check region and network. Then run `operator doctor`",
-            ),
+            Err(refusal) => silent.entry(refusal.to_string()).or_default().push(name),
         }
+    }
+    for (why, names) in silent {
+        examination.unanswered(
+            CHECK,
+            format!("AWS does not invoke {}: {why}", names.join(", ")),
+            "compare --region with the region of the stack, and look at the network. Then run `operator doctor`",
+        );
     }
     if let Some((name, words)) = refused.first() {
         examination.unchecked(
             CHECK,
             format!("AWS does not let your login invoke {} of the functions, such as {name}: {words}", refused.len()),
-            "give your login the right lambda:InvokeFunction on the stack's functions, and run `operator doctor`",
+            "give your login the right lambda:InvokeFunction on the stack's functions (AWS console, IAM). Then run `operator doctor`",
         );
     }
     examination.checked(CHECK);
@@ -77,7 +113,7 @@ fn failure(examination: &mut Examination, name: &str, failed: &Value) {
         examination.unchecked(
             CHECK,
             format!("{name} is of an older version, which does not say what it can reach"),
-            "deploy this version (`sam build`, then `sam deploy`)",
+            "run `operator deploy`, which deploys this version",
         );
         return;
     }
@@ -91,7 +127,8 @@ fn failure(examination: &mut Examination, name: &str, failed: &Value) {
         CHECK,
         format!("{name} does not start, or fails: {}", words.join(": ")),
         "every request to it fails",
-        "correct each setting that is named here (a variable IVR_MENU is the parameter IvrMenu), and deploy again (`sam deploy --guided`)",
+        "in samconfig.toml, correct the parameter of each setting that is named here (IVR_MENU is IvrMenu). Run `operator check-config`, which \
+         names what is still wrong. Then run `operator deploy`",
     );
 }
 
@@ -103,7 +140,7 @@ fn judge(context: &Context, examination: &mut Examination, name: &str, answer: &
             "functions.version",
             format!("{name} is of version {version}, this program of version {own}"),
             "what is said here may not hold for another version",
-            "deploy this version (`sam build`, then `sam deploy`)",
+            "run `operator deploy`, which deploys this version",
         );
     }
     examination.checked("functions.version");
@@ -114,7 +151,7 @@ fn judge(context: &Context, examination: &mut Examination, name: &str, answer: &
             "functions.clock",
             format!("the clock of {name} is {} s off", theirs.abs_diff(now)),
             "signatures are rejected as too old or too new",
-            "compare this machine's clock with another one. If it is right, tell AWS Support",
+            "compare this machine's clock with another one. If it is right, tell AWS Support (AWS console, Support Center)",
         );
     }
     examination.checked("functions.clock");
@@ -126,7 +163,7 @@ fn judge(context: &Context, examination: &mut Examination, name: &str, answer: &
                 "functions.secrets",
                 format!("{name} cannot read the secret {id}: {why}"),
                 "it answers 503",
-                "deploy the stack again (`sam build`, then `sam deploy`): that renews the role's rights",
+                "run `operator deploy`, which renews the rights of the role",
             );
         }
     }
@@ -136,7 +173,7 @@ fn judge(context: &Context, examination: &mut Examination, name: &str, answer: &
             "functions.table",
             format!("{name} cannot read the table: {}", plain(why)),
             "it answers 503",
-            "deploy the stack again (`sam build`, then `sam deploy`): that renews the role's rights",
+            "run `operator deploy`, which renews the rights of the role",
         );
     }
     examination.checked("functions.table");
@@ -150,7 +187,7 @@ fn judge(context: &Context, examination: &mut Examination, name: &str, answer: &
             "functions.upstreams",
             format!("{name} makes no connection to {host} ({variable}): {why}"),
             "it cannot send or ask there",
-            format!("correct {variable} if the host is wrong, and deploy again (`sam deploy --guided`). Else look at the host's status page"),
+            format!("look at the host's status page. If the host is wrong, correct the parameter of {variable} in samconfig.toml. Then run `operator deploy`"),
         );
     }
     examination.checked("functions.upstreams");

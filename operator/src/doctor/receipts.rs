@@ -5,10 +5,27 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::Examination;
+use super::coverage::Check;
 use crate::connect::receipts::{KEYS, Key};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::Found;
+
+const KEYS_CHECK: &str = "receipts.keys";
+const URL: &str = "receipts.url";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new(
+        KEYS_CHECK,
+        "the keys that authenticate delivery receipts",
+        |deployed| deployed.has("DeliveryStatusUrl"),
+    ),
+    Check::new(
+        URL,
+        "the URL to which providers send delivery receipts",
+        |deployed| deployed.has("DeliveryStatusUrl"),
+    ),
+];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -34,20 +51,20 @@ pub(super) async fn examine(
             && stored.text(key).is_none()
         {
             examination.risk(
-                "receipts.keys",
+                KEYS_CHECK,
                 format!("the secret {} lacks {key}", stored.id),
                 "delivery-status rejects the receipts of this provider",
                 format!("run `operator secrets set {set}`, then `operator connect {provider}`"),
             );
         }
     }
-    examination.checked("receipts.keys");
+    examination.checked(KEYS_CHECK);
     let request = context
         .calls
         .client
         .request(Method::POST, url.join("twilio"))
         .form(&[("MessageStatus", "delivered")]);
-    let remedy = "read the log of delivery-status. If DeliveryPublicUrl is set, check what is in front of it";
+    let remedy = "run `operator logs delivery-status`. If it shows no request and DeliveryPublicUrl is set, what is at that address does not lead to the function";
     match context
         .calls
         .client
@@ -56,7 +73,7 @@ pub(super) async fn examine(
     {
         Ok(answer) if answer.status == 403 => {}
         Ok(answer) => examination.fault(
-            "receipts.url",
+            URL,
             format!(
                 "{} answers {} to a receipt without a signature, should be 403",
                 url.as_url(),
@@ -66,12 +83,12 @@ pub(super) async fn examine(
             remedy,
         ),
         Err(why) => examination.risk(
-            "receipts.url",
+            URL,
             format!("{} does not answer: {why}", url.as_url()),
             "the providers' receipts may not arrive",
             remedy,
         ),
     }
-    examination.checked("receipts.url");
+    examination.checked(URL);
     Ok(())
 }

@@ -7,10 +7,30 @@ use shared::rules::sms::Vendor;
 use shared::vendors::{clickatell, plivo, vonage};
 
 use super::Examination;
+use super::coverage::Check;
 use crate::calls::{Authorization, Refusal};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::Stored;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new("plivo.keys", "whether Plivo accepts the keys", |deployed| {
+        deployed.stack.routes_to("plivo")
+    })
+    .with(&["plivo"]),
+    Check::new(
+        "vonage.keys",
+        "whether Vonage accepts the keys",
+        |deployed| deployed.stack.routes_to("vonage"),
+    )
+    .with(&["vonage"]),
+    Check::new(
+        "clickatell.keys",
+        "whether Clickatell accepts the keys",
+        |deployed| deployed.stack.routes_to("clickatell"),
+    )
+    .with(&["clickatell"]),
+];
 
 /// Below this the balance is as good as empty.
 const LOW: f64 = 1.0;
@@ -29,10 +49,9 @@ struct Question {
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
-    usable: &[&str],
 ) -> Result<(), Problem> {
     for provider in ["plivo", "vonage", "clickatell"] {
-        if !context.stack.routes_to(provider) || !usable.contains(&provider) {
+        if !context.stack.routes_to(provider) || !examination.secrets.is_usable(provider) {
             continue;
         }
         let stored = context.secret(provider).await?;
@@ -41,7 +60,7 @@ pub(super) async fn examine(
             None => examination.unchecked(
                 "clickatell.keys",
                 "the legacy HTTP API of Clickatell takes credentials only in a URL",
-                "send a code to a phone of your own, and read the log of sms-gateway",
+                "sign in with a phone of your own. Then run `operator logs sms-gateway`",
             ),
         }
     }
@@ -117,20 +136,20 @@ async fn ask(context: &Context, examination: &mut Examination, question: Questio
                     check,
                     format!("the balance at {provider} is below 1"),
                     "the provider rejects texts when it is empty. Codes then take another road, if the route has one",
-                    format!("top up the account at {provider}"),
+                    format!("top up the account at {provider} (its console, Billing). Then run `operator doctor`"),
                 );
             }
         }
         Err(Refusal::Status(401 | 403 | 404, _)) => examination.fault(
             check,
             format!("{provider} rejects the keys"),
-            "each code that goes there fails, and is sent by the next provider of its route, if there is one",
+            "each code that goes there fails. The next provider of its route sends it, if there is one",
             format!("run `operator secrets set {name}` with the right keys ({place})"),
         ),
         Err(refusal) => examination.unanswered(
             check,
             format!("{provider}: {refusal}"),
-            "run `operator doctor`; if it stays, look at the provider's status page",
+            "run `operator doctor`. If it stays, look at the provider's status page",
         ),
     }
     examination.checked(check);

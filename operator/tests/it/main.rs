@@ -17,5 +17,6 @@ mod receipts;
 mod remedies;
 mod scene;
 mod secrets;
+mod stand_ins;
 mod usage;
 mod words;

@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 use crate::scene::Scene;
 
 async fn findings(scene: &Scene) -> Vec<Value> {
-    let report = scene.run(&["--json", "doctor"]).await.json();
-    let findings = report["findings"].as_array().unwrap();
-    let about_receipts = findings.iter().filter(|finding| {
+    let mut findings = scene.run(&["--json", "doctor"]).await.findings();
+    findings.retain(|finding| {
         let check = finding["check"].as_str().unwrap();
         check.starts_with("receipts.")
     });
-    about_receipts.cloned().collect()
+    findings
 }
 
 #[tokio::test]

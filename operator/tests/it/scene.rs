@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::wire::{Server, client};
 use sandbox::{
-    HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0,
-    clickatell, mailgun, okta, plivo, twilio, vonage,
+    COMPANY_NUMBER, HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox,
+    auth0, clickatell, mailgun, okta, plivo, twilio, vonage,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -43,6 +43,10 @@ const SECRETS: [&str; 18] = [
     vonage::SIGNATURE_SECRET,
 ];
 
+/// Why the doctor has not tried something.
+pub(crate) const PREVENTED: &str = "a check before it was not fine";
+pub(crate) const NEVER_TRIED: &str = "the doctor changes nothing, sends nothing and buys nothing";
+
 /// What a run printed, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -55,6 +59,21 @@ impl Output {
     /// The document of `--json`.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// All findings of the doctor.
+    pub(crate) fn all_findings(&self) -> Vec<Value> {
+        let report = self.json();
+        let findings = report["findings"].as_array();
+        findings.unwrap_or_else(|| panic!("{self:?}")).clone()
+    }
+
+    /// The findings of the doctor without those about what was not tried, because of another finding
+    /// or because the doctor never tries it.
+    pub(crate) fn findings(&self) -> Vec<Value> {
+        let mut findings = self.all_findings();
+        findings.retain(|finding| finding["why"] != PREVENTED && finding["why"] != NEVER_TRIED);
+        findings
     }
 }
 
@@ -108,6 +127,9 @@ impl Scene {
             "sms",
             &json!({ "strategy": "sms", "template": template, "twilio_sid": "AC1" }),
         );
+        // Company numbers text to the US, too.
+        let campaign = twilio::MESSAGING_SERVICE;
+        scene.sandbox.twilio.add_sender(campaign, COMPANY_NUMBER);
         scene.succeed(&["connect"]).await;
         scene
             .succeed(&["connect", "auth0", "--legacy-gateway", "sms"])
@@ -183,33 +205,23 @@ impl Scene {
         variables: &[(&str, &str)],
         input: &str,
     ) -> Output {
-        let mut child = self.start_in(folder, arguments, variables);
-        // One that does not read it may be gone.
-        let _unread = child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .await;
-        finish(child).await
+        finish(self.start_in(folder, arguments, variables), input).await
     }
 
     /// Runs a command as it was printed, with this on standard input.
     pub(crate) async fn shell(&self, printed: &str, input: &str) -> Output {
+        self.shell_in(Path::new("."), printed, input).await
+    }
+
+    /// The same in a folder, whose own programs come first.
+    pub(crate) async fn shell_in(&self, folder: &Path, printed: &str, input: &str) -> Output {
         let mut command = Command::new("/bin/sh");
-        let program = Path::new(env!("CARGO_BIN_EXE_operator"));
-        let folder = program.parent().unwrap().to_str().unwrap();
         command.args(["-c", printed]);
-        let command = self.at_home(command);
-        let mut child = start(command, Path::new("."), &[("PATH", folder)]);
-        // One that does not read it may be gone.
-        let _unread = child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .await;
-        finish(child).await
+        let program = Path::new(env!("CARGO_BIN_EXE_operator"));
+        let folders = [folder, program.parent().unwrap()];
+        let path = std::env::join_paths(folders).unwrap();
+        let path = [("PATH", path.to_str().unwrap())];
+        finish(start(self.at_home(command), folder, &path), input).await
     }
 
     /// The program in an environment of its own.
@@ -287,8 +299,12 @@ fn start(mut command: Command, folder: &Path, variables: &[(&str, &str)]) -> Chi
         .unwrap()
 }
 
-/// Waits for the end of a run. It has printed no secret.
-async fn finish(child: Child) -> Output {
+/// Gives a run its standard input and waits for its end. It has printed no secret.
+async fn finish(mut child: Child, input: &str) -> Output {
+    let mut stdin = child.stdin.take().unwrap();
+    // One that does not read it may be gone.
+    let _unread = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
     let output = child.wait_with_output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let output = Output {

@@ -212,7 +212,11 @@ WITHOUT_SDK = [
     ("Auth0", "POST", r"/u/email-verification"),  # the form of such a page
     ("Clickatell", "(GET|POST)", r"(/v1/message|/v1/balance|/http/sendmsg)"),  # Clickatell has no SDK
     ("Cognito", "POST", r"/"),  # signed calls of AWS; no SDK of Python is pinned for them
-    ("hook", "(GET|POST)", r"/(twilio)?"),  # doctor's unsigned probes of a function's own URL
+    ("AWS", "POST", r"/"),  # as Cognito's
+    ("logs", "POST", r"/"),  # as Cognito's
+    ("hook", "(GET|HEAD|POST)", r"/(twilio)?"),  # doctor's unsigned probes of a function's own URL
+    ("invoke api", "POST", r"/2015-03-31/functions/[\w-]+/invocations"),  # as Cognito's: doctor's probe
+    ("front", "(GET|POST)", r"/.*"),  # the same at a domain of one's own
     ("function url", "(GET|HEAD)", r"/.*"),  # secure-api and the functions' own URLs
 ]
 
