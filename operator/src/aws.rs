@@ -220,12 +220,7 @@ impl Aws {
 
 /// Why nobody is logged in.
 fn without_login(error: &CredentialsError) -> Problem {
-    let causes = std::iter::successors(error.source(), |&error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    let why = match causes.join(": ") {
-        why if why.is_empty() => String::new(),
-        why => format!(" ({why})"),
-    };
+    let why = causes(error);
     Problem::Aws(format!(
         "AWS: there are no credentials{why}; log in with `aws sso login` or `aws configure`, or give --profile NAME"
     ))
@@ -233,12 +228,20 @@ fn without_login(error: &CredentialsError) -> Problem {
 
 /// Why a named profile gives no credentials.
 fn unusable(profile: &str, error: &CredentialsError) -> Problem {
+    let why = causes(error);
+    Problem::Aws(format!(
+        "AWS: the profile {profile} gives no credentials{why}; `aws configure list-profiles` names those that there are, and `aws sso login --profile {profile}` logs in"
+    ))
+}
+
+/// The causes of an error, in parentheses, or nothing.
+fn causes(error: &CredentialsError) -> String {
     let causes = std::iter::successors(error.source(), |&error| error.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    Problem::Aws(format!(
-        "AWS: the profile {profile} gives no credentials ({}); `aws configure list-profiles` names those that there are, and `aws sso login --profile {profile}` logs in",
-        causes.join(": ")
-    ))
+    match causes.join(": ") {
+        why if why.is_empty() => why,
+        why => format!(" ({why})"),
+    }
 }
 
 /// What AWS rejected, and what usually helps.

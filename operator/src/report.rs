@@ -50,14 +50,16 @@ impl Console {
     /// Shows what the program waits for, until the next output.
     pub(crate) fn progress(&self, what: &str) {
         if self.watched {
-            let _unseen = write!(anstream::stderr(), "\r\x1b[2K{FAINT}{what} …{FAINT:#}");
+            self.end_progress();
+            let _unseen = write!(anstream::stderr(), "{FAINT}{what} …{FAINT:#}");
         }
     }
 
     /// Removes the progress line before other output.
     pub(crate) fn end_progress(&self) {
         if self.watched {
-            let _unseen = write!(anstream::stderr(), "\r\x1b[2K");
+            // Not by `anstream`: with NO_COLOR it leaves out what erases the line, too.
+            let _unseen = io::stderr().write_all(b"\r\x1b[2K");
         }
     }
 

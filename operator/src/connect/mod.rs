@@ -152,6 +152,7 @@ pub(crate) async fn connect(
             changes: Vec::new(),
             problems: Vec::new(),
             skipped: None,
+            lacks_keys: false,
         };
         let lacks = match target {
             Target::Auth0 => auth0::lacks(context),
@@ -160,6 +161,7 @@ pub(crate) async fn connect(
         };
         if let Some(why) = lacks.filter(|_| targets.is_empty()) {
             connected.skipped = Some(why);
+            connected.lacks_keys = true;
             done.push(connected);
             continue;
         }

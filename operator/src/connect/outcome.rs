@@ -26,6 +26,21 @@ pub(super) struct Connected {
     /// Why the provider was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) skipped: Option<String>,
+    /// True if the stack may need the provider, and keys are missing.
+    #[serde(skip)]
+    pub(super) lacks_keys: bool,
+}
+
+impl Outcome {
+    /// The providers that were left alone because keys are missing, and which.
+    pub(crate) fn without_keys(&self) -> Vec<String> {
+        let left = self.targets.iter().filter(|connected| connected.lacks_keys);
+        let told = left.map(|connected| {
+            let why = connected.skipped.as_deref().unwrap_or_default();
+            format!("{} is not connected: {why}", connected.target.word())
+        });
+        told.collect()
+    }
 }
 
 impl Report for Outcome {
@@ -35,6 +50,7 @@ impl Report for Outcome {
             changes,
             problems,
             skipped,
+            ..
         } in &self.targets
         {
             let name = target.word();

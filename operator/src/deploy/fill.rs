@@ -53,7 +53,13 @@ pub(super) async fn fill(context: &Context, source: &Source<'_>) -> Result<Vec<O
                 outcomes.push(outcome);
             }
             Ok(None) => left.push(unfilled(asked, &stored)),
-            Err(Problem::Failed(why) | Problem::Usage(why)) => left.push(why),
+            Err(Problem::Failed(why) | Problem::Usage(why)) => {
+                let why = why
+                    .strip_prefix("nothing was written: ")
+                    .map(str::to_owned)
+                    .unwrap_or(why);
+                left.push(why);
+            }
             Err(problem) => return Err(problem),
         }
     }

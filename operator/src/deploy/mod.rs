@@ -32,6 +32,8 @@ use crate::report::{BAD, Console, FAINT, GOOD, Report, text};
 use crate::secrets;
 use crate::settings::{self, Section, Template};
 
+/// The exit code of a program that was stopped, by the shells' convention.
+const STOPPED: u8 = 130;
 /// What `sam build` leaves, and `sam deploy` takes.
 const BUILT: &str = ".aws-sam/build/template.yaml";
 
@@ -59,7 +61,17 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
         Err(problem) => return console.fail(&problem),
     };
     outcome.stack.clone_from(&run.stack);
-    match run.carry_out(&mut outcome).await {
+    let ended = tokio::select! {
+        ended = run.carry_out(&mut outcome) => Some(ended),
+        () = stopped() => None, // and sam with it
+    };
+    let Some(ended) = ended else {
+        let step = args.steps().get(outcome.steps.len()).copied();
+        let again = step.map(|step| run.again(step)).unwrap_or_default();
+        console.fail(&Problem::Failed(format!("stopped. Continue with: {again}")));
+        return STOPPED;
+    };
+    match ended {
         Ok(()) => {}
         Err(problem) if console.is_json() => {
             outcome.error = Some(problem.to_string());
@@ -69,6 +81,24 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
         Err(problem) => return console.fail(&problem),
     }
     console.show(&outcome)
+}
+
+/// Ends when a person (Ctrl-C) or a pipeline (SIGTERM) stops the program.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    // It is never ready if it cannot be heard: then the signal ends the program.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 impl<'a> Run<'a> {
@@ -318,7 +348,9 @@ impl<'a> Run<'a> {
 
     async fn connect(&self, context: &Context) -> Result<Done, Problem> {
         let connected = connect::connect(context, &[], &Extras::default()).await?;
-        Ok(self.shown(Step::Connect, &connected))
+        let mut done = self.shown(Step::Connect, &connected);
+        done.left_alone = connected.without_keys();
+        Ok(done)
     }
 
     async fn examine(&self, context: &Context) -> Result<Done, Problem> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Step;
-use crate::report::{BAD, GOOD, Report};
+use crate::report::{BAD, DOUBTFUL, GOOD, Report};
 
 /// The results of all steps.
 #[derive(Debug, Serialize)]
@@ -45,6 +45,9 @@ pub(super) struct Done {
     /// The document of the command that does the step alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<Value>,
+    /// What was not connected for want of keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) left_alone: Vec<String>,
 }
 
 impl Outcome {
@@ -73,6 +76,7 @@ impl Done {
             seconds: 0.0,
             command: None,
             result: None,
+            left_alone: Vec::new(),
         }
     }
 
@@ -97,7 +101,12 @@ impl Report for Outcome {
                 self.stack
             ),
             None if self.dry_run || !self.is_checked() => Ok(()),
-            None => writeln!(out, "{GOOD}the stack {} is ready{GOOD:#}", self.stack),
+            None => {
+                writeln!(out, "{GOOD}the stack {} is ready{GOOD:#}", self.stack)?;
+                let left = self.steps.iter().flat_map(|done| &done.left_alone);
+                left.into_iter()
+                    .try_for_each(|what| writeln!(out, "{DOUBTFUL}but{DOUBTFUL:#} {what}"))
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::process::Command;
 use crate::cli::quoted;
 use crate::problem::Problem;
 use crate::report::plain;
+use crate::secrets::{SECRETS, variable_name};
 
 /// The lines of an error.
 const LINES: usize = 12;
@@ -70,6 +71,10 @@ pub(super) async fn run(program: &Path, arguments: &[String]) -> Result<String, 
             command.env_remove(&*name);
         }
     }
+    // The build scripts of all dependencies run below sam, and no key is theirs to read.
+    for name in secret_variables() {
+        command.env_remove(name);
+    }
     let shown = shown(arguments);
     let failed = |why: String| Problem::Failed(format!("`{shown}` {why}"));
     let mut child = command
@@ -94,6 +99,15 @@ pub(super) async fn run(program: &Path, arguments: &[String]) -> Result<String, 
     let last = &lines[lines.len().saturating_sub(LINES)..];
     let last = last.join("\n");
     Err(failed(format!("ended with {status}:\n{last}")))
+}
+
+/// The names of all variables with keys that this program reads. AWS's are sam's, too.
+fn secret_variables() -> impl Iterator<Item = String> {
+    let keys = SECRETS.iter().flat_map(|spec| {
+        let keys = spec.layout.keys.iter();
+        keys.map(|key| variable_name(spec, key.name))
+    });
+    keys.chain(["MAILGUN_API_KEY", "AUTH0_MANAGEMENT_TOKEN"].map(str::to_owned))
 }
 
 /// What usually helps against a failure with these words.

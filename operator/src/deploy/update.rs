@@ -1,6 +1,6 @@
 //! The step `deploy`: `sam deploy`, and the state of the stack before and after it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::outcome::{Done, State};
 use super::{Run, Step, sam};
@@ -10,6 +10,9 @@ use crate::report::plain;
 
 /// How often `CloudFormation` is asked whether an earlier deployment has ended.
 const PAUSE: Duration = Duration::from_secs(3);
+/// A deployment takes minutes.
+const LONGEST: Duration = Duration::from_hours(1);
+
 impl Run<'_> {
     pub(super) async fn update(&self) -> Result<Done, Problem> {
         let before = self.settled().await?;
@@ -39,6 +42,8 @@ impl Run<'_> {
 
     /// The state of the stack, once no other deployment is at work.
     async fn settled(&self) -> Result<Option<aws::State>, Problem> {
+        let begun = Instant::now();
+        let mut told = String::new();
         loop {
             let state = self.state().await?;
             let status = state.as_ref().map(|state| state.status.as_str());
@@ -48,10 +53,19 @@ impl Run<'_> {
             let Some(status) = busy else {
                 return Ok(state);
             };
-            self.console.line(&format!(
-                "CloudFormation still works on an earlier deployment of {} ({status}); waiting",
-                self.stack
-            ));
+            if begun.elapsed() > LONGEST {
+                return Err(Problem::Failed(format!(
+                    "CloudFormation has worked on an earlier deployment of {} for an hour ({status})",
+                    self.stack
+                )));
+            }
+            if told != status {
+                self.console.line(&format!(
+                    "CloudFormation still works on an earlier deployment of {} ({status}); waiting",
+                    self.stack
+                ));
+                status.clone_into(&mut told);
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }

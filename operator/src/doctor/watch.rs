@@ -1,6 +1,6 @@
 //! `doctor --watch`: one examination after another, until nothing is left to do.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{DoctorArgs, Examination, Finding, examine};
@@ -32,9 +32,10 @@ pub(crate) async fn watch(
         match examine(&context, args).await {
             Ok(examination) => {
                 context.console.end_progress();
-                show(last.as_ref(), &examination);
-                if examination.is_fine() {
-                    return 0;
+                let is_read = show(last.as_ref(), &examination).is_ok();
+                // If the reader has gone away (`| head`), nobody waits for more.
+                if examination.is_fine() || !is_read {
+                    return u8::from(!examination.is_fine());
                 }
                 last = Some(examination);
             }
@@ -51,29 +52,27 @@ pub(crate) async fn watch(
 
 /// Shows what an examination found that the last one did not, and what is mended. If nothing has
 /// changed, nothing is shown.
-fn show(last: Option<&Examination>, now: &Examination) {
+fn show(last: Option<&Examination>, now: &Examination) -> io::Result<()> {
     let mut out = anstream::stdout();
     let Some(last) = last else {
-        let _unread = now.write(&mut out);
-        return;
+        return now.write(&mut out);
     };
     let is_new = |finding: &&Finding| !last.findings.contains(finding);
     let is_gone = |finding: &&Finding| !now.findings.contains(finding);
     let gone: Vec<&Finding> = last.findings.iter().filter(is_gone).collect();
     let new: Vec<&Finding> = now.findings.iter().filter(is_new).collect();
     if gone.is_empty() && new.is_empty() {
-        return;
+        return Ok(());
     }
-    // It is not an error if the reader has gone away.
     for finding in gone {
-        let _unread = writeln!(
+        writeln!(
             out,
             "{GOOD}mended{GOOD:#} {}: {}",
             finding.check, finding.what
-        );
+        )?;
     }
     for finding in new {
-        let _unread = finding.write(&mut out);
+        finding.write(&mut out)?;
     }
-    let _unread = now.write_verdict(&mut out);
+    now.write_verdict(&mut out)
 }

@@ -1,6 +1,7 @@
 //! The keys of the providers' accounts: with them, answers are looked up and offered.
 
 use secrecy::SecretString;
+use shared::vendors::twilio::is_sid;
 
 use super::ask::tell;
 use super::dialogue::{Dialogue, chosen};
@@ -24,7 +25,10 @@ impl Dialogue<'_> {
             });
         }
         loop {
-            let sid = self.simple(&TWILIO_SID, None, &[], |_| None)?;
+            let sid = self.simple(&TWILIO_SID, None, &[], |sid| {
+                let is_good = sid.is_empty() || is_sid(sid, &["AC"]);
+                (!is_good).then(|| "this is no Account SID".to_owned())
+            })?;
             if sid.is_empty() {
                 return Ok(());
             }

@@ -11,6 +11,24 @@ use crate::problem::Problem;
 use crate::report::Console;
 use crate::settings::{self, Section, Values, check, check_one};
 
+/// The longest name of a stack for which the limits of docs/configuration.md hold.
+const LONGEST_NAME: usize = 24;
+/// The regions without Function URLs, as in docs/deploy.md
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>, November 2026).
+const WITHOUT_URLS: [&str; 11] = [
+    "ap-south-2",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ap-east-2",
+    "ca-west-1",
+    "eu-south-2",
+    "eu-central-2",
+    "il-central-1",
+    "me-central-1",
+];
+
 /// Everything that the questions have found out.
 pub(super) struct Dialogue<'a> {
     pub(super) asker: Asker,
@@ -41,12 +59,12 @@ impl Dialogue<'_> {
         let integrations = Integration::read(&chosen).unwrap_or_default();
         let stack = self.simple(&STACK_NAME, self.before.stack_name.clone(), &[], |name| {
             let is_good = name.starts_with(|c: char| c.is_ascii_alphabetic())
-                && name.len() <= 64
+                && name.len() <= LONGEST_NAME
                 && name
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             (!is_good).then(|| {
-                "a stack's name begins with a letter and has letters, digits and hyphens".to_owned()
+                format!("a stack's name begins with a letter and has letters, digits and hyphens, {LONGEST_NAME} at most")
             })
         })?;
         let usual = self.variable("AWS_REGION");
@@ -59,7 +77,11 @@ impl Dialogue<'_> {
                 let parts: Vec<&str> = region.split('-').collect();
                 let is_good =
                     parts.len() >= 3 && parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
-                (!is_good).then(|| "this is no region of AWS".to_owned())
+                if !is_good {
+                    return Some("this is no region of AWS".to_owned());
+                }
+                let lacks = WITHOUT_URLS.contains(&region);
+                lacks.then(|| "this region of AWS has no Function URLs".to_owned())
             },
         )?;
         let asked: Vec<&Question> = integrations

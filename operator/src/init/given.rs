@@ -1,6 +1,7 @@
 //! Answers without a person: a file, and options.
 
 use super::Args;
+use super::questions::OF_NO_SECTION;
 use crate::problem::Problem;
 use crate::settings::Values;
 
@@ -20,6 +21,15 @@ pub(super) fn answers(args: &Args) -> Result<Option<Values>, Problem> {
             parse(&text.map_err(|error| wrong(error.to_string()))?).map_err(wrong)?
         }
     };
+    let secrets = OF_NO_SECTION.iter().filter(|question| question.is_secret);
+    for question in secrets {
+        if args.set.iter().any(|(name, _)| name == question.name) {
+            return Err(Problem::Usage(format!(
+                "--set {}: other programs can read a command line, and the shell keeps it; give a secret in a file or pipe (--answers)",
+                question.name
+            )));
+        }
+    }
     answers.extend(args.set.iter().cloned());
     Ok(Some(answers))
 }
@@ -32,6 +42,12 @@ fn parse(text: &str) -> Result<Values, String> {
             serde_json::from_str(text).map_err(|error| format!("{}: {error}", shape()))?;
         let text = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => text,
+            serde_json::Value::Array(entries)
+                if entries.iter().all(serde_json::Value::is_string) =>
+            {
+                let entries = entries.iter().filter_map(serde_json::Value::as_str);
+                entries.collect::<Vec<_>>().join(",")
+            }
             // A menu or texts may be written as JSON.
             other => other.to_string(),
         };
@@ -69,6 +85,8 @@ mod tests {
         let json = r#"{"Region":"eu-west-1","PinLength":6,"IvrMenu":[{"digit":"9"}]}"#;
         let toml = "Region = 'eu-west-1'\nPinLength = 6\nIvrMenu = '[{\"digit\":\"9\"}]'\n";
         assert_eq!((parse(json), parse(toml)), (Ok(all.clone()), Ok(all)));
+        let lists = parse(r#"{"Integrations":["gateway","api"],"IvrMenu":[]}"#).unwrap();
+        assert_eq!(lists["Integrations"], "gateway,api");
         for wrong in ["{", "Region", "Region = []"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -203,7 +203,8 @@ pub(crate) async fn run(
         missing,
         next: vec![deploy.command(&[])],
     };
-    if let (Asker::Person(draft), true) = (&dialogue.asker, !cli.dry_run) {
+    // Without the section, the answers are still wanted.
+    if let (Asker::Person(draft), true) = (&dialogue.asker, may_write && !cli.dry_run) {
         draft.remove();
     }
     let Dialogue { asker, keys, .. } = dialogue;

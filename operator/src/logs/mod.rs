@@ -43,7 +43,7 @@ pub(crate) struct LogsArgs {
     /// How far back: a number with s, m, h or d
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     since: Duration,
-    /// Only requests that somebody was not served in, and problems
+    /// Only failed requests, and problems
     #[arg(long)]
     errors: bool,
     /// Only lines with this outcome
@@ -86,6 +86,9 @@ pub(crate) struct Logged {
     without_log: Vec<String>,
     /// True if there are more lines than are shown.
     is_cut: bool,
+    /// True if the functions were named.
+    #[serde(skip)]
+    is_named: bool,
 }
 
 /// Reads what the functions wrote. With `--follow`, shows it until nobody reads any more.
@@ -135,6 +138,7 @@ async fn read(
         lines: vec![],
         without_log: vec![],
         is_cut: false,
+        is_named: !args.functions.is_empty(),
     };
     for function in args.functions() {
         let Some(found) = source.read(function, since, pattern).await? else {
@@ -158,6 +162,14 @@ impl Report for Logged {
         }
         if self.lines.is_empty() {
             writeln!(out, "no line in this time")?;
+        }
+        if self.is_named {
+            for function in &self.without_log {
+                writeln!(
+                    out,
+                    "{function} has no log: the stack does not have this function, or nobody has called it yet"
+                )?;
+            }
         }
         if self.is_cut {
             writeln!(

@@ -234,7 +234,7 @@ fn duration(seconds: u64) -> String {
 impl Report for Pending {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.numbers.is_empty() {
-            return writeln!(out, "nobody is waiting");
+            return writeln!(out, "no request waits for a reply");
         }
         for Waiting { number, requests } in &self.numbers {
             for Open {

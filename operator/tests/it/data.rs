@@ -42,7 +42,10 @@ fn request(kind: &str, age: u64) -> Value {
 #[tokio::test]
 async fn who_waits_is_told_without_numbers_links_or_codes() {
     let scene = Scene::new().await;
-    assert_eq!(scene.succeed(&["pending"]).await.out, "nobody is waiting\n");
+    assert_eq!(
+        scene.succeed(&["pending"]).await.out,
+        "no request waits for a reply\n"
+    );
     let requests = json!({ "r_a": request("verification", 7300), "r_b": request("password", 10) });
     scene
         .sandbox

@@ -60,7 +60,7 @@ impl Platform {
             source.problem(why);
             Client::new(http::Settings::default()).expect("the roots that are built in are sound")
         });
-        Self::over(http, source)
+        Platform::over(http, source)
     }
 
     /// As [`Platform::read`], with this client.

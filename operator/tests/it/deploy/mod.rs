@@ -3,6 +3,7 @@
 
 mod check;
 mod sam;
+mod stop;
 mod whole;
 
 use std::fs;

@@ -67,6 +67,8 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
             .collect::<Vec<_>>(),
         ["connect", "doctor"]
     );
+    let left = output.json()["steps"].to_string();
+    assert!(left.contains("auth0 is not connected: "), "{output:?}");
     let found = output.json()["steps"][4]["result"].to_string();
     assert!(!found.contains("Dashboard"), "it is no function: {found}");
     assert!(

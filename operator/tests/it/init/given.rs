@@ -77,6 +77,25 @@ async fn without_a_person_all_that_is_missing_is_listed_at_once() {
 }
 
 #[tokio::test]
+async fn a_secret_on_the_command_line_is_refused() {
+    let desk = Desk::new("line").await;
+    for name in [
+        "TwilioAuthToken",
+        "MailgunApiKey",
+        "Auth0ManagementToken",
+        "Auth0ClientSecret",
+    ] {
+        let set = format!("{name}=example-secret-text");
+        let output = desk.init(&["--set", &set], &[]).await;
+        assert_eq!(output.code, 2, "{output:?}");
+        assert!(
+            output.err.contains("--answers") && !output.err.contains("example-secret"),
+            "{output:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn each_wrong_answer_of_a_file_says_what_is_wrong_and_what_to_do() {
     let desk = Desk::new("file").await;
     let answers = desk.folder.join("answers.json");

@@ -15,10 +15,13 @@ async fn each_wrong_answer_is_told_at_once_and_asked_again() {
         "7",
         "verification",
         "1switch",
+        "a-name-of-twenty-five-let",
         "acme",
         "europe",
+        "ap-south-2",
         "eu-west-1",
         "AC1",
+        twilio::ACCOUNT_SID,
         "x",
         twilio::ACCOUNT_SID,
         twilio::AUTH_TOKEN,
@@ -44,8 +47,11 @@ async fn each_wrong_answer_is_told_at_once_and_asked_again() {
     let expected = [
         "7 is none of 1 to 5",
         "a stack's name begins with a letter",
+        "24 at most",
         "this is no region of AWS",
-        "the Account SID is not AC",
+        "this region of AWS has no Function URLs",
+        "this is no Account SID",
+        "Twilio ",
         "Mailgun rejects this API key",
         "must be https://host, without path",
         "a comma list of addresses",
@@ -139,6 +145,28 @@ async fn each_wrong_answer_is_told_at_once_and_asked_again() {
         desk.written()
     );
     assert_eq!(output.code, 0, "{output:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_write_the_changes_keeps_the_answers() {
+    let desk = Desk::new("kept").await;
+    let first = ["2", "acme", "", "", "twilio:+15005550006", "", "GB", "n"];
+    assert_eq!(desk.init(&[], &first).await.code, 0);
+    let before = desk.written();
+    let changed = ["2", "", "", "", "", "", "DK", "n"];
+    let output = desk.init(&[], &changed).await;
+    assert!(
+        output.err.contains("AllowedCountries: GB -> DK"),
+        "{output:?}"
+    );
+    assert_eq!(desk.written(), before);
+    let again = ["", "", "", "", "", "", "", "y", "n"];
+    let output = desk.init(&[], &again).await;
+    assert!(output.err.contains("[DK] > "), "{output:?}");
+    assert!(
+        desk.written().contains("\"AllowedCountries=DK\""),
+        "{output:?}"
+    );
 }
 
 #[tokio::test]
