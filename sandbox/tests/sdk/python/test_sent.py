@@ -217,6 +217,7 @@ WITHOUT_SDK = [
     ("hook", "(GET|HEAD|POST)", r"/(twilio)?"),  # doctor's unsigned probes of a function's own URL
     ("invoke api", "POST", r"/2015-03-31/functions/[\w-]+/invocations"),  # as Cognito's: doctor's probe
     ("front", "(GET|POST)", r"/.*"),  # the same at a domain of one's own
+    ("runtime api", "POST", r"/2018-06-01/runtime/init/error"),  # of a function that does not start: lambda_runtime's own
     ("function url", "(GET|HEAD)", r"/.*"),  # secure-api and the functions' own URLs
 ]
 
