@@ -176,9 +176,14 @@ pub(crate) fn write(path: &Path, environment: &str, section: &Section) -> Result
             set(key, value(text));
         }
     }
-    set("resolve_s3", value(true));
-    set("capabilities", value("CAPABILITY_IAM"));
-    set("confirm_changeset", value(false));
+    for (key, usual) in [
+        ("resolve_s3", value(true)),
+        ("capabilities", value("CAPABILITY_IAM")),
+        ("confirm_changeset", value(false)),
+    ] {
+        // What somebody has chosen stays.
+        table.entry(key).or_insert(usual);
+    }
     let known = table.get(OVERRIDES).and_then(Item::as_array).cloned();
     let list = overrides(&known.unwrap_or_default(), &section.parameters)?;
     table.insert(OVERRIDES, value(list));
@@ -309,7 +314,7 @@ mod tests {
     #[test]
     fn other_sections_and_comments_stay() {
         let path = std::env::temp_dir().join(format!("samconfig-{}.toml", std::process::id()));
-        let before = "# head\nversion = 0.1\n\n[default.build.parameters]\ncached = false # why\n\n[prod.deploy.parameters]\nstack_name = \"old\" # name\nparameter_overrides = [\n  \"MailSenders=a@b.example\", # sender\n  \"PinLength=4\", # gone\n]\n\n[dev.deploy.parameters]\nregion = \"x\"\n";
+        let before = "# head\nversion = 0.1\n\n[default.build.parameters]\ncached = false # why\n\n[prod.deploy.parameters]\nstack_name = \"old\" # name\nconfirm_changeset = true\nparameter_overrides = [\n  \"MailSenders=a@b.example\", # sender\n  \"PinLength=4\", # gone\n]\n\n[dev.deploy.parameters]\nregion = \"x\"\n";
         std::fs::write(&path, before).unwrap();
         let parameters = [
             ("MailSenders", "c@d.example"),
@@ -331,6 +336,8 @@ mod tests {
             "cached = false # why\n",
             "stack_name = \"new\" # name\n",
             "\"MailSenders=c@d.example\", # sender\n",
+            "confirm_changeset = true\n",
+            "resolve_s3 = true\n",
             "[dev.deploy.parameters]\nregion = \"x\"\n",
         ] {
             assert!(after.contains(part), "{part}: {after}");
