@@ -110,11 +110,9 @@ pub(super) async fn watch(sandbox: &Sandbox) {
             )
         }));
         for (provider, texts) in &texts {
-            let seen = seen.entry(*provider).or_insert(0);
-            for (to, text) in &texts[*seen..] {
+            for (to, text) in unseen(texts, seen.entry(*provider).or_insert(0)) {
                 println!("text to {to} through {provider}: {}", on_one_line(text));
             }
-            *seen = texts.len();
         }
         if !verified
             && sandbox
@@ -127,7 +125,7 @@ pub(super) async fn watch(sandbox: &Sandbox) {
         }
         let named = |owned: &Owned| owned.field("FriendlyName").starts_with("switchboard:");
         let numbers: Vec<_> = sandbox.twilio.owned().into_iter().filter(named).collect();
-        for owned in numbers.get(bought..).unwrap_or_default() {
+        for owned in unseen(&numbers, &mut bought) {
             println!(
                 "bought: {} as {}; a call to it:",
                 owned.number,
@@ -142,9 +140,16 @@ pub(super) async fn watch(sandbox: &Sandbox) {
                 )
             );
         }
-        bought = numbers.len();
         print_complaints(sandbox);
     }
+}
+
+/// What has come since the last look. Something may have been deleted meanwhile: Twilio's API deletes
+/// texts.
+fn unseen<'a, T>(all: &'a [T], seen: &mut usize) -> &'a [T] {
+    let new = all.get(*seen..).unwrap_or_default();
+    *seen = all.len();
+    new
 }
 
 pub(super) fn print_complaints(sandbox: &Sandbox) {
@@ -156,6 +161,14 @@ pub(super) fn print_complaints(sandbox: &Sandbox) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_deleted_ends_nothing() {
+        let mut seen = 0;
+        assert_eq!(unseen(&["a", "b", "c"], &mut seen), ["a", "b", "c"]);
+        assert_eq!(unseen(&["a", "b"], &mut seen), [""; 0]);
+        assert_eq!(unseen(&["a", "b", "d"], &mut seen), ["d"]);
+    }
 
     #[test]
     fn a_request_is_one_readable_line() {
