@@ -32,8 +32,8 @@ use crate::report::{BAD, Console, FAINT, GOOD, Report, text};
 use crate::secrets;
 use crate::settings::{self, Section, Template};
 
-/// The exit code of a program that was stopped, by the shells' convention.
-const STOPPED: u8 = 130;
+/// The exit code of a program that SIGTERM stopped, by the shells' convention.
+const STOPPED: u8 = 143;
 /// What `sam build` leaves, and `sam deploy` takes.
 const BUILT: &str = ".aws-sam/build/template.yaml";
 
@@ -63,7 +63,7 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
     outcome.stack.clone_from(&run.stack);
     let ended = tokio::select! {
         ended = run.carry_out(&mut outcome) => Some(ended),
-        () = stopped() => None, // and sam with it
+        () = stopped(console) => None, // and sam with it
     };
     let Some(ended) = ended else {
         let step = args.steps().get(outcome.steps.len()).copied();
@@ -83,22 +83,18 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
     console.show(&outcome)
 }
 
-/// Ends when a person (Ctrl-C) or a pipeline (SIGTERM) stops the program.
-async fn stopped() {
+/// Ends when a pipeline stops the program by SIGTERM. At a terminal nothing is caught: a program that
+/// waits for an answer would not hear Ctrl-C, and the terminal stops sam by itself.
+async fn stopped(console: &Console) {
     #[cfg(unix)]
-    if let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+    if !console.is_watched() {
+        let kind = tokio::signal::unix::SignalKind::terminate();
+        if let Ok(mut terminated) = tokio::signal::unix::signal(kind) {
+            terminated.recv().await;
+            return;
         }
-        return;
     }
-    // It is never ready if it cannot be heard: then the signal ends the program.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    std::future::pending::<()>().await;
 }
 
 impl<'a> Run<'a> {

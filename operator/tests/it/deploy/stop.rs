@@ -28,7 +28,7 @@ async fn a_run_that_is_stopped_ends_sam_and_says_how_to_continue() {
     let output = folder
         .run(&scene, &["--only", "build"], &[("PATH", &path)])
         .await;
-    assert_eq!(output.code, 130, "{output:?}");
+    assert_eq!(output.code, 143, "{output:?}");
     let words = "stopped. Continue with: operator deploy --config-env prod --only build\n";
     assert!(output.err.contains(words), "{output:?}");
     let pid = fs::read_to_string(folder.0.join("sam.pid")).unwrap();
