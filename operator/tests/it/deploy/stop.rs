@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
 
 use super::{Folder, GATEWAY};
 use crate::scene::Scene;
@@ -32,11 +34,15 @@ async fn a_run_that_is_stopped_ends_sam_and_says_how_to_continue() {
     let words = "stopped. Continue with: operator deploy --config-env prod --only build\n";
     assert!(output.err.contains(words), "{output:?}");
     let pid = fs::read_to_string(folder.0.join("sam.pid")).unwrap();
-    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    assert!(
-        state.is_empty() || state.contains(") Z "),
-        "sam goes on: {state}"
-    );
+    let state = Path::new("/proc").join(pid.trim()).join("stat");
+    let is_gone = || fs::read_to_string(&state).map_or(true, |state| state.contains(") Z "));
+    let gone = async {
+        while !is_gone() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(1), gone).await;
+    waited.expect("sam ends");
 }
 
 /// Build scripts of every dependency run below `sam build`.
