@@ -214,6 +214,46 @@ async fn nobody_gets_an_older_code_after_a_newer_one() {
     assert_eq!((circle.texts(), kept(&circle).await.len()), (2, 1));
 }
 
+/// An identity provider repeats a request, or Cognito an event, after the person asked for a newer
+/// code.
+#[tokio::test]
+async fn a_late_copy_of_an_older_code_does_not_make_it_the_newest() {
+    let circle = keeping("*=plivo,clickatell").await;
+    for code in 1..=3 {
+        sent(&circle, PHONE, code).await;
+    }
+    let newest = circle.sandbox.plivo.messages().pop().unwrap();
+    for copy in 1..=2 {
+        circle.code(PHONE, copy).await;
+    }
+    assert_eq!(circle.texts(), 3);
+    assert_eq!(circle.sandbox.plivo.report(&newest, FAILED).await, 204);
+    let again = circle.sandbox.clickatell.messages();
+    assert_eq!(again.len(), 1, "the newest code goes out again");
+    assert_eq!(again[0].text, newest.text);
+}
+
+/// The newer code is sent after the older one was looked at, and before its second attempt is
+/// claimed.
+#[tokio::test]
+async fn a_newer_code_that_comes_in_the_last_moment_stops_the_older_one() {
+    let circle = keeping("*=plivo,clickatell").await;
+    let older = sent(&circle, PHONE, 1).await;
+    let aws = circle.sandbox.aws.dynamodb();
+    let claim = Fault::Delay(std::time::Duration::from_secs(2));
+    aws.faults().next_with(":delivered", claim);
+    let is_claim = |request: &[u8]| String::from_utf8_lossy(request).contains(":delivered");
+    let newer = async {
+        aws.wait(|all| all.iter().any(|one| is_claim(&one.request)))
+            .await;
+        circle.code(PHONE, 2).await;
+    };
+    tokio::join!(circle.sandbox.plivo.report(&older, FAILED), newer);
+    let others = circle.sandbox.clickatell.messages();
+    assert_eq!((others.len(), circle.texts()), (1, 2));
+    assert_ne!(others[0].text, older.text);
+}
+
 #[tokio::test]
 async fn an_opt_out_and_a_landline_end_it() {
     let circle = keeping("*=plivo,clickatell").await;

@@ -152,10 +152,10 @@ async fn send(wire: &Wire, now: u64) -> &'static str {
     let works = wire.effect("twilio").await.as_deref() == Some("accepted");
     let noted = health.record(Name::Twilio, works, &untold, &table, at(now));
     match (noted.await, works) {
-        (Err(_), _) => "not noted",
-        (Ok(()), false) => "failed",
-        (Ok(()), true) if *trial == Trial::Probe => "healed",
+        (Err(_) | Ok(false), _) => "not noted",
+        (Ok(true), false) => "failed",
+        (Ok(true), true) if *trial == Trial::Probe => "healed",
         // An attempt that began before the provider broke says nothing of the time after that.
-        (Ok(()), true) => "worked",
+        (Ok(true), true) => "worked",
     }
 }

@@ -15,3 +15,11 @@ pub mod table;
 pub mod tape;
 pub mod token;
 pub mod world;
+
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash};
+
+/// What a memory keeps in place of a long value: a tape or a whole table. The explorer tells states
+/// apart in the same way. With ten million values, two have the same digest once in 300,000 runs.
+fn digest(value: &impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
+}

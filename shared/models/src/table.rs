@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use sandbox::expression::{Bindings, Item, holds, updated};
 use serde_json::{Value, json};
 
+use crate::digest;
+
 /// The items, as canonical JSON, by `pk` and `sk`. So equal tables are equal states.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Items(BTreeMap<String, String>);
@@ -30,8 +32,9 @@ impl Reply {
     }
 }
 
-/// The answers so far: the same request to the same items has the same answer.
-type Memory = Mutex<HashMap<(String, String, Items), (Items, Reply)>>;
+/// The answers so far, by the digest of request and items: the same request to the same items has
+/// the same answer.
+type Memory = Mutex<HashMap<u64, (Items, Reply)>>;
 
 /// What the table does.
 #[derive(Debug, Default)]
@@ -107,7 +110,7 @@ impl Items {
 impl Engine {
     /// The answer to a request, and the items after it.
     pub fn serve(&self, items: &mut Items, target: &str, body: &str) -> Reply {
-        let known = (target.to_owned(), body.to_owned(), items.clone());
+        let known = digest(&(target, body, &*items));
         let mut memory = self.memory.lock().expect("no thread has panicked");
         let (after, reply) = memory.entry(known).or_insert_with(|| {
             let mut after = items.clone();

@@ -31,6 +31,7 @@ use shared::platform::http::{self, Answer as HttpAnswer, Carrier, Client, NoAnsw
 use shared::platform::random;
 use shared::platform::table::Table;
 
+use crate::digest;
 use crate::table::{Reply, canonical};
 
 /// A call to the world outside.
@@ -275,11 +276,10 @@ pub fn at(second: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(second)
 }
 
-type Played = (usize, u8, u64, Tape);
-
-/// The steps that were found so far, so that the code runs once for each different tape.
+/// The steps that were found so far, by the digest of the instance and its tape. So the code runs
+/// once for each different tape.
 #[derive(Debug, Default)]
-pub struct Player(Mutex<HashMap<Played, Step>>);
+pub struct Player(Mutex<HashMap<u64, Step>>);
 
 impl Player {
     /// Where instance number `attempt` of `caller` is, which began at `now` and has got `tape`.
@@ -289,7 +289,7 @@ impl Player {
         tape: &[(Call, Answer)],
         code: impl Fn(Wire) -> Code,
     ) -> Step {
-        let known = (caller, attempt, now, tape.to_vec());
+        let known = digest(&(caller, attempt, now, tape));
         let steps = || self.0.lock().expect("no thread has panicked");
         let found = steps().get(&known).cloned();
         if let Some(step) = found {

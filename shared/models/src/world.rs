@@ -6,8 +6,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use stateright::{Checker as _, Model, Property};
+use stateright::{Checker, Model, Property};
 
+use crate::digest;
 use crate::table::{Engine, Items, Reply};
 use crate::tape::{Call, Code, Player, Step, Tape, Wire};
 
@@ -190,13 +191,10 @@ pub struct Explored<P: Protocol> {
     seconds: Vec<u64>,
     engine: Engine,
     player: Player,
-    /// Whether what is left when all instances have ended ends well.
-    ends: Mutex<HashMap<Left<P>, bool>>,
+    /// Whether what is left when all instances have ended ends well, by its digest.
+    ends: Mutex<HashMap<u64, bool>>,
+    is_deep: bool,
 }
-
-/// What is left when all instances have ended: the table, the clock, what has happened outside, and
-/// the callers' answers.
-type Left<P> = (Items, usize, <P as Protocol>::Seen, Vec<Option<String>>);
 
 /// The figures of an exploration.
 #[derive(Debug, Clone, Copy)]
@@ -221,7 +219,16 @@ impl<P: Protocol> Explored<P> {
             engine: Engine::default(),
             player: Player::default(),
             ends: Mutex::default(),
+            is_deep: false,
         }
+    }
+
+    /// The same depth first: it needs the memory of one way and not of all that wait. The way to a
+    /// broken promise is then not the shortest one.
+    #[must_use]
+    pub fn deep(mut self) -> Self {
+        self.is_deep = true;
+        self
     }
 
     /// The same with a table that ignores conditions. A promise must break then.
@@ -241,20 +248,13 @@ impl<P: Protocol> Explored<P> {
 
     /// Visits every state. The names of the broken promises with the way to each, and the figures.
     pub fn explore(self) -> (Vec<(&'static str, String)>, Figures) {
-        let started = Instant::now();
-        let checker = self.checker().threads(2).spawn_bfs().join();
-        let broken = checker
-            .discoveries()
-            .into_iter()
-            .map(|(name, path)| (name, format!("{:#?}", path.into_actions())));
-        let broken = broken.collect();
-        let figures = Figures {
-            states: checker.unique_state_count(),
-            steps: checker.state_count(),
-            depth: checker.max_depth(),
-            time: started.elapsed(),
-        };
-        (broken, figures)
+        let is_deep = self.is_deep;
+        let checker = self.checker().threads(2);
+        if is_deep {
+            found(Instant::now(), &checker.spawn_dfs().join())
+        } else {
+            found(Instant::now(), &checker.spawn_bfs().join())
+        }
     }
 
     fn step(&self, caller: usize, world: &World<P>) -> Option<Step> {
@@ -355,13 +355,9 @@ impl<P: Protocol> Explored<P> {
     pub fn ends_well(&self, world: &World<P>) -> bool {
         let mut world = world.clone();
         self.finish(&mut world);
-        let answers = world.callers.iter().map(|caller| caller.answer.clone());
-        let left = (
-            world.items.clone(),
-            world.tick,
-            world.seen.clone(),
-            answers.collect(),
-        );
+        let answers = world.callers.iter().map(|caller| &caller.answer);
+        let answers: Vec<_> = answers.collect();
+        let left = digest(&(&world.items, world.tick, &world.seen, answers));
         let ends = || self.ends.lock().expect("no thread has panicked");
         let known = ends().get(&left).copied();
         if let Some(known) = known {
@@ -407,6 +403,23 @@ impl<P: Protocol> Explored<P> {
             }
         }
     }
+}
+
+fn found<P: Protocol>(
+    started: Instant,
+    checker: &impl Checker<Explored<P>>,
+) -> (Vec<(&'static str, String)>, Figures) {
+    let found = checker
+        .discoveries()
+        .into_iter()
+        .map(|(name, path)| (name, format!("{:#?}", path.into_actions())));
+    let figures = Figures {
+        states: checker.unique_state_count(),
+        steps: checker.state_count(),
+        depth: checker.max_depth(),
+        time: started.elapsed(),
+    };
+    (found.collect(), figures)
 }
 
 impl<P: Protocol> Model for Explored<P> {

@@ -16,9 +16,11 @@ fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
     }
 }
 
-/// More than CI has time for.
-fn is_deep() -> bool {
-    std::env::var_os("MODELS").is_some_and(|word| word == "deep")
+/// Only by hand.
+fn holds_deep<P: Protocol>(name: &str, explored: Explored<P>) {
+    if std::env::var_os("MODELS").is_some_and(|word| word == "deep") {
+        holds(&format!("{name}, deep"), explored.deep());
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are for the docs")]
@@ -73,9 +75,7 @@ fn mail(posts: usize) -> Mail {
 #[test]
 fn a_code_is_sent_once() {
     holds("code", Explored::new(code(2), bounds(2, 1, 1)));
-    if is_deep() {
-        holds("code, deep", Explored::new(code(3), bounds(2, 2, 1)));
-    }
+    holds_deep("code", Explored::new(code(3), bounds(2, 2, 1)));
 }
 
 #[test]
@@ -99,9 +99,7 @@ fn a_code_is_sent_twice_if_a_lost_answer_is_taken_for_a_failure() {
 #[test]
 fn a_mail_becomes_one_sms() {
     holds("mail", Explored::new(mail(2), bounds(2, 1, 1)));
-    if is_deep() {
-        holds("mail, deep", Explored::new(mail(3), bounds(2, 2, 1)));
-    }
+    holds_deep("mail", Explored::new(mail(3), bounds(2, 2, 1)));
 }
 
 #[test]
@@ -125,12 +123,10 @@ fn a_request_is_confirmed_by_one_reply() {
         "reply",
         Explored::new(Reply { replies: 2 }, bounds(2, 1, 1)),
     );
-    if is_deep() {
-        holds(
-            "reply, deep",
-            Explored::new(Reply { replies: 3 }, bounds(2, 2, 1)),
-        );
-    }
+    holds_deep(
+        "reply",
+        Explored::new(Reply { replies: 3 }, bounds(2, 2, 1)),
+    );
 }
 
 #[test]
@@ -146,9 +142,7 @@ fn token(instances: usize, rejects: usize) -> SharedToken {
 #[test]
 fn a_token_is_fetched_once_for_all_instances() {
     holds("token", Explored::new(token(2, 1), bounds(1, 0, 0)));
-    if is_deep() {
-        holds("token, deep", Explored::new(token(3, 1), bounds(2, 2, 1)));
-    }
+    holds_deep("token", Explored::new(token(3, 1), bounds(2, 2, 1)));
 }
 
 #[test]
@@ -167,9 +161,7 @@ fn a_late_writer_replaces_a_newer_token_if_the_conditions_are_ignored() {
 fn a_broken_provider_is_left_alone_tried_by_one_and_used_again() {
     let breaker = || Breaker { instances: 2 };
     holds("breaker", Explored::new(breaker(), bounds(3, 0, 0)));
-    if is_deep() {
-        holds("breaker, deep", Explored::new(breaker(), bounds(4, 1, 1)));
-    }
+    holds_deep("breaker", Explored::new(breaker(), bounds(4, 1, 1)));
 }
 
 #[test]
@@ -186,12 +178,7 @@ fn budgets(requests: usize, copies: bool) -> Budgets {
 #[test]
 fn no_more_codes_are_sent_than_the_budget_allows_and_counts_are_given_back() {
     holds("budget", Explored::new(budgets(2, false), bounds(1, 0, 0)));
-    if is_deep() {
-        holds(
-            "budget, deep",
-            Explored::new(budgets(2, false), bounds(2, 1, 1)),
-        );
-    }
+    holds_deep("budget", Explored::new(budgets(2, false), bounds(2, 1, 1)));
 }
 
 #[test]

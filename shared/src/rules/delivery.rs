@@ -311,26 +311,12 @@ pub struct Road {
     pub avoid: Vec<String>,
 }
 
-/// Notes a number's newest code and the one before, and reads which providers failed the earlier
-/// ones. One write; it needs no other request to have ended.
+/// Reads which providers failed a number's earlier codes.
 ///
 /// # Errors
 /// [`Unavailable`].
-pub async fn take_road(
-    number: &str,
-    newest: &Reference,
-    table: &Table,
-    now: SystemTime,
-) -> Result<Road, Unavailable> {
-    let update = Update::new(road(number))
-        .set("newest", newest.as_str())
-        .copy("newest", "previous", "-")
-        .set("expires_at", epoch(now) + NEWEST_SECONDS)
-        // A copy of the newest code is no other code.
-        .only_if("attribute_not_exists(newest) OR newest <> :newest OR expires_at <= :now")
-        .bind(":newest", newest.as_str())
-        .bind(":now", epoch(now));
-    let (Write::Done(item) | Write::Refused(item)) = table.update(update).await?;
+pub async fn read_road(number: &str, table: &Table, now: SystemTime) -> Result<Road, Unavailable> {
+    let item = table.get(road(number), now).await?.unwrap_or_default();
     let failed = item.names().filter_map(|name| {
         let until = item.number(name)?;
         let provider = name.strip_prefix("failed_")?;
@@ -339,6 +325,28 @@ pub async fn take_road(
     Ok(Road {
         avoid: failed.collect(),
     })
+}
+
+/// Notes a number's newest code and the one before. Only who has claimed the code may say so: a late
+/// copy of an older code, or a code that a budget refuses, is not the newest one.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn note_newest(
+    number: &str,
+    newest: &Reference,
+    table: &Table,
+    now: SystemTime,
+) -> Result<(), Unavailable> {
+    let update = Update::new(road(number))
+        .set("newest", newest.as_str())
+        .copy("newest", "previous", "-")
+        .set("expires_at", epoch(now) + NEWEST_SECONDS)
+        // The newest code that is sent again is no other code.
+        .only_if("attribute_not_exists(newest) OR newest <> :newest OR expires_at <= :now")
+        .bind(":newest", newest.as_str())
+        .bind(":now", epoch(now));
+    table.update(update).await.map(drop)
 }
 
 /// The reference of a number's newest code, if there was one within a day.

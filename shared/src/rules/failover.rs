@@ -141,8 +141,9 @@ fn standing(item: &Item) -> Option<Standing> {
     })
 }
 
-/// Claims the one attempt at this provider for `owner`. `false`: another invocation has it, or it
-/// became known that the code arrived. `names`: all providers that may report.
+/// Claims the one attempt at this provider for `owner`. `false`: another invocation has it, it
+/// became known that the code arrived, or the number got a newer code after `text` was read.
+/// `names`: all providers that may report.
 ///
 /// # Errors
 /// [`Unavailable`]; the attempt must then not be made.
@@ -168,11 +169,18 @@ pub async fn claim(
         .bind(":kept", text.kept.as_str())
         .bind(":provider", provider)
         .bind(":delivered", State::Delivered.word());
-    Ok(match table.update(update).await? {
-        Write::Done(_) => true,
+    let item = match table.update(update).await? {
+        Write::Done(item) => item,
         // The answer to our own claim may have been lost.
-        Write::Refused(item) => item.text("trying") == Some(owner),
-    })
+        Write::Refused(item) if item.text("trying") == Some(owner) => item,
+        Write::Refused(_) => return Ok(false),
+    };
+    let number = item.text("number").unwrap_or_default();
+    let is_newest = delivery::newest(number, table, now).await?.as_ref() == Some(reference);
+    if !is_newest {
+        settle(reference, owner, None, table).await?;
+    }
+    Ok(is_newest)
 }
 
 /// An attempt that a provider accepted.

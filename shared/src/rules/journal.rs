@@ -304,14 +304,7 @@ impl Entry {
         let update = Update::new(self.key.clone())
             .set("stage", "failed")
             .remove("counted_as");
-        table
-            .update(
-                update
-                    .only_if("owner_id = :owner")
-                    .bind(":owner", self.owner.as_str()),
-            )
-            .await
-            .map(drop)
+        table.update(self.while_sending(update)).await.map(drop)
     }
 
     /// Stores the outcome, unless another invocation has taken the message over since.
@@ -351,14 +344,16 @@ impl Entry {
         };
         // If the update is refused, another invocation has taken the message over and stores the
         // outcome.
-        table
-            .update(
-                update
-                    .only_if("owner_id = :owner")
-                    .bind(":owner", self.owner.as_str()),
-            )
-            .await
-            .map(drop)
+        table.update(self.while_sending(update)).await.map(drop)
+    }
+
+    /// The same update, for our own claim that nobody has closed. The SDK repeats a write whose
+    /// answer was lost: if it took effect, the repeat must not undo what came after it.
+    fn while_sending(&self, update: Update) -> Update {
+        update
+            .only_if("owner_id = :owner AND stage = :sending")
+            .bind(":owner", self.owner.as_str())
+            .bind(":sending", "sending")
     }
 
     /// Counts a text on the [`scoreboard`], if it was sent and awaits receipts.

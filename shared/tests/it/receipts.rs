@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sandbox::Sandbox;
 use shared::platform::runtime::now;
-use shared::platform::table::{Item, Table, Write};
+use shared::platform::table::{Item, Table, Update, Write};
 use shared::platform::time::epoch;
 use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, State};
 use shared::rules::journal::{Entry, Stage};
@@ -197,4 +197,21 @@ async fn a_message_is_remembered_from_the_end_of_its_send() {
     let sent = claimed.remembered_until(end);
     journal.settle(&sent, "SM1", "twilio").await;
     assert_eq!(journal.item().await.number("forgotten_at"), Some(end));
+}
+
+/// The SDK repeats a write whose answer was lost. Meanwhile a receipt may have sent the code on.
+#[tokio::test]
+async fn a_closing_write_that_is_repeated_does_not_undo_what_came_after_it() {
+    let journal = Journal::start().await;
+    let first = awaiting("one", now());
+    assert!(journal.claim(&first, now()).await);
+    journal.settle(&first, "id-1", "plivo").await;
+    let again = Update::new(Reference::of(ID).key())
+        .set("provider", "vonage")
+        .set("sid", "id-2");
+    journal.table.update(again).await.unwrap();
+    journal.settle(&first, "id-1", "plivo").await;
+    let item = journal.item().await;
+    assert_eq!(item.text("provider"), Some("vonage"));
+    assert_eq!(item.text("sid"), Some("id-2"));
 }

@@ -5,7 +5,7 @@
 //! 2. Claim the text and count it against the budgets (`claim`, `budgets`). At the same time, read
 //!    which providers are broken (`health`, `standing`) and which failed the number's earlier codes
 //!    (`road`).
-//! 3. Try the providers in order (`attempts`).
+//! 3. Try the providers in order (`attempts`). At the same time, note the text as the number's newest one.
 //! 4. Write the outcome, give back or keep the counts, record the providers' health.
 //!
 //! The next provider is tried only if the answer proves that no SMS was accepted. An unknown
@@ -225,7 +225,7 @@ impl Gateway {
         let claim = self.claim(message, &entry, repeat, deadline, now);
         let ((claim, health), road) = road::together(
             async { tokio::join!(claim, health) },
-            self.take_road(message, reference.as_ref(), now),
+            self.read_road(message, reference.as_ref(), now),
         )
         .await;
         let counted = match claim {
@@ -239,7 +239,9 @@ impl Gateway {
         let receipt = ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref());
         let time = (deadline, patience(time));
         let attempts = self.attempt(message, &health, order, receipt, time, now);
-        let mut attempts = attempts.await;
+        // The note is never waited for alone for long, and the attempts end by the deadline.
+        let note = self.note_newest(message, reference.as_ref(), now);
+        let (mut attempts, _) = tokio::join!(attempts, in_time(deadline, note));
         attempts.avoided = avoided;
         for name in broken {
             attempts.note_broken(name);

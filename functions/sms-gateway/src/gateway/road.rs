@@ -19,23 +19,37 @@ const GRACE: Duration = Duration::from_millis(250);
 const COUNT_TIME: Duration = Duration::from_millis(500);
 
 impl Gateway {
-    /// Notes this code as the number's newest one, and reads which providers failed the earlier
-    /// ones. If that fails, none did.
-    pub(super) async fn take_road(
+    /// Reads which providers failed the number's earlier codes. If that fails, none did.
+    pub(super) async fn read_road(
         &self,
         message: &Message,
         reference: Option<&Reference>,
         now: SystemTime,
     ) -> Road {
-        let Some(reference) = reference else {
+        if reference.is_none() {
             return Road::default();
-        };
+        }
         let number = delivery::number_hash(&message.to);
-        let taken = delivery::take_road(&number, reference, &self.table, now).await;
-        taken.unwrap_or_else(|error| {
+        let read = delivery::read_road(&number, &self.table, now).await;
+        read.unwrap_or_else(|error| {
             tracing::warn!(%error, "the receipts of earlier codes could not be read");
             Road::default()
         })
+    }
+
+    /// Notes this code, which is being sent, as the number's newest one.
+    pub(super) async fn note_newest(
+        &self,
+        message: &Message,
+        reference: Option<&Reference>,
+        now: SystemTime,
+    ) {
+        let Some(reference) = reference else { return };
+        let number = delivery::number_hash(&message.to);
+        let noted = delivery::note_newest(&number, reference, &self.table, now);
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "a code was not noted as the number's newest one");
+        }
     }
 
     /// Counts a sent text on the scoreboard. A failure does no harm, so nobody waits long for it.

@@ -115,6 +115,7 @@ impl Health {
     }
 
     /// Writes the result of an attempt if it changes the state, together with the `untold` counts.
+    /// `false`: it is dropped, because other instances wrote a result before each of our writes.
     pub async fn record(
         &self,
         name: Name,
@@ -122,12 +123,12 @@ impl Health {
         untold: &Untold,
         table: &Table,
         now: SystemTime,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<bool, Unavailable> {
         let recent = untold.with(name, succeeded, epoch(now));
         let mut seen = self.state(name);
         for _ in 0..ATTEMPTS {
             let Some(next) = seen.after(succeeded, recent, epoch(now)) else {
-                return Ok(());
+                return Ok(true);
             };
             match table.update(change(name, &seen, &next, now)).await? {
                 Write::Done(_) => {
@@ -137,14 +138,13 @@ impl Health {
                     } else if next.broken_until == 0 && seen.broken_until > 0 {
                         tracing::info!(provider = %name, "the provider works again");
                     }
-                    return Ok(());
+                    return Ok(true);
                 }
                 Write::Refused(item) => seen = Self(item).state(name),
             }
         }
-        // Other instances are writing the same result at the same moment, so this one may be
-        // dropped.
-        Ok(())
+        // They are most likely writing the same result.
+        Ok(false)
     }
 }
 
