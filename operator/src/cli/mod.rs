@@ -14,7 +14,8 @@ pub(crate) use self::words::Words;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use shared::rules::phone::E164;
 
 use self::values::account;
@@ -185,6 +186,17 @@ Examples:
 }
 
 impl Cli {
+    /// Reads the command line. Wrong usage ends the program.
+    pub(crate) fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
+                let usage = ContextValue::StyledStr(usage_of(&usage.to_string()));
+                error.insert(ContextKind::Usage, usage);
+            }
+            error.exit()
+        })
+    }
+
     /// The file of `--outputs`.
     pub(crate) fn read_outputs(&self) -> Result<Option<String>, Problem> {
         let Some(path) = &self.outputs else {
@@ -200,10 +212,22 @@ impl Cli {
     }
 }
 
+/// The usage of the command that a usage of clap is about. Clap's has the options of this run, also
+/// those of the environment, as if they were required.
+fn usage_of(told: &str) -> clap::builder::StyledStr {
+    let mut line = Cli::command();
+    line.build();
+    let mut words = told.split_whitespace().skip(2); // Usage: operator
+    let command = words.try_fold(&line, |command, word| {
+        command.find_subcommand(word).ok_or(command)
+    });
+    let (Ok(command) | Err(command)) = command;
+    command.clone().render_usage()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {
