@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
                     outcome.again = Some(again.clone());
                     let why = format!("{word}: {problem}\nThen continue with: {again}");
                     return Err(match problem {
-                        Problem::Failed(_) => Problem::Failed(why),
+                        Problem::Failed(_) | Problem::Missing { .. } => Problem::Failed(why),
                         Problem::Usage(_) => Problem::Usage(why),
                         Problem::Aws(_) => Problem::Aws(why),
                     });

@@ -515,6 +515,24 @@ async fn the_gateway_of_a_legacy_connection_keeps_the_other_options() {
 }
 
 #[tokio::test]
+async fn a_connection_that_auth0_does_not_have_is_named_with_those_that_it_has() {
+    let scene = Scene::new().await;
+    let options = json!({ "strategy": "sms" });
+    scene.sandbox.auth0.add_connection("codes", "sms", &options);
+    let output = scene
+        .run(&["connect", "auth0", "--legacy-gateway", "sms"])
+        .await;
+    assert_eq!(
+        (output.code, output.out.as_str()),
+        (
+            1,
+            "auth0: Auth0 has no passwordless connection sms, but codes: in Auth0, switch SMS on (Authentication, Passwordless), or name \
+             another connection with --legacy-gateway\n"
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_missing_scope_is_named() {
     let scene = Scene::new().await;
     scene
