@@ -9,6 +9,15 @@ use super::{findings, only};
 use crate::scene::Scene;
 
 #[tokio::test]
+async fn countries_may_be_in_small_letters() {
+    let scene = Scene::healthy().await;
+    scene.deploy("AllowedCountries", "dk");
+    scene.deploy("CompanyPhoneCountries", "us, gb");
+    let output = scene.succeed(&["--json", "doctor"]).await;
+    assert_eq!(output.findings(), [json!({}); 0]);
+}
+
+#[tokio::test]
 async fn a_wrong_auth_token() {
     let scene = Scene::healthy().await;
     scene
