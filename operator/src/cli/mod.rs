@@ -27,10 +27,11 @@ use crate::problem::Problem;
 use crate::trace::TraceArgs;
 
 const EXAMPLES: &str = "\
-From a section of samconfig.toml to a checked stack:
+A new stack, from questions to a checked stack:
+  operator init
   operator deploy
 
-Its last steps, each alone:
+The last steps of deploy, each alone:
   operator --stack switchboard secrets set twilio     (also mailgun, gateway, okta, if they are deployed)
   operator --stack switchboard connect
   operator --stack switchboard doctor
@@ -45,7 +46,7 @@ In a pipeline:
 
 Exit codes: 0 nothing is left to do, 1 something is left to do, 2 wrong usage, 3 AWS is unreachable or rejected a request.";
 
-/// Connects a deployed Switchboard stack with its providers, checks it, and manages its secrets and data.
+/// Builds and deploys a Switchboard stack, connects it with its providers, checks it, and manages its secrets and data.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {

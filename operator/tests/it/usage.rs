@@ -141,7 +141,13 @@ async fn the_usage_of_a_mistake_does_not_require_what_is_optional() {
 async fn help_teaches() {
     let scene = Scene::new().await;
     let help = scene.run_with(&["--help"], &[], "").await;
-    for words in ["secrets set twilio", "connect", "doctor", "Exit codes"] {
+    for words in [
+        "operator init\n  operator deploy\n",
+        "secrets set twilio",
+        "connect",
+        "doctor",
+        "Exit codes",
+    ] {
         assert!(help.out.contains(words), "{words}: {}", help.out);
     }
 }
