@@ -62,8 +62,10 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
     };
     outcome.stack.clone_from(&run.stack);
     let ended = tokio::select! {
-        ended = run.carry_out(&mut outcome) => Some(ended),
+        // First, so that no signal finds sam running and nobody listening.
+        biased;
         () = stopped(console) => None, // and sam with it
+        ended = run.carry_out(&mut outcome) => Some(ended),
     };
     let Some(ended) = ended else {
         let step = args.steps().get(outcome.steps.len()).copied();

@@ -165,7 +165,9 @@ impl Scene {
     pub(crate) fn keep_outputs(&self, kept: &[&str]) {
         let cloudformation = &self.sandbox.cloudformation;
         cloudformation.change_stack(STACK_NAME, |stack| {
-            stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
+            stack
+                .outputs
+                .retain(|name, _| kept.contains(&name.as_str()));
         });
     }
 
