@@ -9,14 +9,13 @@ mod watch;
 
 use std::collections::BTreeSet;
 
-use sandbox::wire::client;
 use serde_json::Value;
 
 use self::company_phone::{calling, provisioning, texting};
 use self::phone_menu::asking;
 use self::starting::starting_badly;
 use self::verification::{confirming, confirming_by_management_api, sending};
-use self::watch::{Canary, malformed};
+use self::watch::Canary;
 
 const PHONES: [&str; 8] = [
     "+4520304051",

@@ -1,9 +1,9 @@
 //! The phone menu, a Studio flow, and the protected API behind both.
 
+use sandbox::IVR_NUMBER;
 use sandbox::accounts::{Account, Amount};
 use sandbox::auth0::Signer;
 use sandbox::wire::{Fault, client};
-use sandbox::{IVR_NUMBER, auth0, twilio};
 use serde_json::json;
 
 use super::company_phone::upstream_faults;

@@ -1,7 +1,6 @@
 //! Secrets without their keys, settings that are wrong.
 
 use sandbox::auth0::LinkPage;
-use sandbox::twilio;
 use serde_json::json;
 
 use super::watch::Canary;

@@ -7,7 +7,7 @@ use sandbox::wire::client;
 use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Sandbox, accounts, record};
 use serde_json::Value;
 
-use super::{invoke, read};
+use super::read;
 use crate::{API, FLOW, FORWARD, RECEIVE, SEND, binary};
 
 #[tokio::test]
