@@ -52,10 +52,10 @@ pub(super) fn legacy(
     let all = || list.into_iter().flatten();
     let found = all().find(|connection| connection["name"] == named || connection["id"] == named);
     let Some(connection) = found else {
-        let names: Vec<&str> = all()
+        let others: Vec<&str> = all()
             .filter_map(|connection| connection["name"].as_str())
             .collect();
-        return Err(lacks(named, &names.join(", ")));
+        return Err(lacks(named, &others.join(", ")));
     };
     if connection["options"].is_null() {
         return Err(Problem::Failed(
