@@ -251,7 +251,7 @@ pub(crate) fn failed(cause: &str) -> Problem {
             "; is there a region and a login (`aws sts get-caller-identity`)?"
         }
         text if text.contains("no connection") || text.contains("no answer") => {
-            "; is there a login (`aws sts get-caller-identity`), a network, and is the region right?"
+            "; is there a login (`aws sts get-caller-identity`), a network, and is the region right? With AWS_ENDPOINT_URL_... set, does the sandbox run?"
         }
         text if text.contains("Expired") => "; log in again (`aws sso login`)",
         text if text.contains("Skewed") || text.contains("SignatureDoesNotMatch") => {

@@ -32,7 +32,6 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::Parser as _;
 use secrecy::SecretString;
 use shared::platform::http;
 
@@ -47,7 +46,7 @@ use crate::stack::Stack;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let console = Console::new(cli.json);
     if let Command::Deploy(args) = &cli.command {
         let args = args.clone();

@@ -7,6 +7,12 @@ use std::fmt;
 pub(crate) enum Problem {
     /// A provider rejected a request, or work is left to do: exit code 1.
     Failed(String),
+    /// Something is missing that a person must make: exit code 1.
+    Missing {
+        what: String,
+        /// What to do. Commands are in backquotes.
+        remedy: String,
+    },
     /// The command line is wrong or incomplete: exit code 2.
     Usage(String),
     /// AWS was not reached, or rejected a request: exit code 3.
@@ -16,7 +22,7 @@ pub(crate) enum Problem {
 impl Problem {
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Missing { .. } => 1,
             Self::Usage(_) => 2,
             Self::Aws(_) => 3,
         }
@@ -25,7 +31,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Failed(text) | Self::Usage(text) | Self::Aws(text)) = self;
-        f.write_str(text)
+        match self {
+            Self::Failed(text) | Self::Usage(text) | Self::Aws(text) => f.write_str(text),
+            Self::Missing { what, remedy } => write!(f, "{what}: {remedy}"),
+        }
     }
 }

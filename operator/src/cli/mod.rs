@@ -14,7 +14,8 @@ pub(crate) use self::words::Words;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use shared::rules::phone::E164;
 
 use self::values::account;
@@ -26,10 +27,11 @@ use crate::problem::Problem;
 use crate::trace::TraceArgs;
 
 const EXAMPLES: &str = "\
-From a section of samconfig.toml to a checked stack:
+A new stack, from questions to a checked stack:
+  operator init
   operator deploy
 
-Its last steps, each alone:
+The last steps of deploy, each alone:
   operator --stack switchboard secrets set twilio     (also mailgun, gateway, okta, if they are deployed)
   operator --stack switchboard connect
   operator --stack switchboard doctor
@@ -44,7 +46,7 @@ In a pipeline:
 
 Exit codes: 0 nothing is left to do, 1 something is left to do, 2 wrong usage, 3 AWS is unreachable or rejected a request.";
 
-/// Connects a deployed Switchboard stack with its providers, checks it, and manages its secrets and data.
+/// Builds and deploys a Switchboard stack, connects it with its providers, checks it, and manages its secrets and data.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -185,6 +187,17 @@ Examples:
 }
 
 impl Cli {
+    /// Reads the command line. Wrong usage ends the program.
+    pub(crate) fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
+                let usage = ContextValue::StyledStr(usage_of(&usage.to_string()));
+                error.insert(ContextKind::Usage, usage);
+            }
+            error.exit()
+        })
+    }
+
     /// The file of `--outputs`.
     pub(crate) fn read_outputs(&self) -> Result<Option<String>, Problem> {
         let Some(path) = &self.outputs else {
@@ -200,10 +213,22 @@ impl Cli {
     }
 }
 
+/// The usage of the command that a usage of clap is about. Clap's has the options of this run, also
+/// those of the environment, as if they were required.
+fn usage_of(told: &str) -> clap::builder::StyledStr {
+    let mut line = Cli::command();
+    line.build();
+    let mut words = told.split_whitespace().skip(2); // Usage: operator
+    let command = words.try_fold(&line, |command, word| {
+        command.find_subcommand(word).ok_or(command)
+    });
+    let (Ok(command) | Err(command)) = command;
+    command.clone().render_usage()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {

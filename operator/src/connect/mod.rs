@@ -184,7 +184,9 @@ pub(crate) async fn connect(
                     Some("nothing is deployed for it, or its secret is empty".to_owned());
             }
             Ok(None) => return Err(Problem::Usage(format!("the stack has nothing for {name}"))),
-            Err(Problem::Failed(why)) => connected.problems.push(why),
+            Err(problem @ (Problem::Failed(_) | Problem::Missing { .. })) => {
+                connected.problems.push(problem.to_string());
+            }
             Err(Problem::Usage(why)) if targets.is_empty() => connected.problems.push(why),
             Err(problem) => return Err(problem),
         }

@@ -62,8 +62,10 @@ pub(crate) async fn run(cli: Cli, args: &DeployArgs, console: &Console, keys: Ke
     };
     outcome.stack.clone_from(&run.stack);
     let ended = tokio::select! {
-        ended = run.carry_out(&mut outcome) => Some(ended),
+        // First, so that no signal finds sam running and nobody listening.
+        biased;
         () = stopped(console) => None, // and sam with it
+        ended = run.carry_out(&mut outcome) => Some(ended),
     };
     let Some(ended) = ended else {
         let step = args.steps().get(outcome.steps.len()).copied();
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
                     outcome.again = Some(again.clone());
                     let why = format!("{word}: {problem}\nThen continue with: {again}");
                     return Err(match problem {
-                        Problem::Failed(_) => Problem::Failed(why),
+                        Problem::Failed(_) | Problem::Missing { .. } => Problem::Failed(why),
                         Problem::Usage(_) => Problem::Usage(why),
                         Problem::Aws(_) => Problem::Aws(why),
                     });

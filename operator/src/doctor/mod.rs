@@ -249,6 +249,11 @@ impl Examination {
                     );
                 }
             }
+            Err(Problem::Missing { what, remedy }) => {
+                let why = "the stack expects it at the provider, and nothing works through it yet";
+                let remedy = format!("{remedy}. Then run `operator connect {command}`");
+                self.fault(check, what, why, remedy);
+            }
             // The functions do not need this scope, and it was not granted.
             Err(Problem::Failed(why)) if !why.contains("status 403") => {
                 self.unanswered(

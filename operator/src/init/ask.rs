@@ -1,6 +1,6 @@
 //! Where the answers come from: a person, or a file and options.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 
 use super::questions::Question;
@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::settings::Values;
 
 /// Nobody means a longer answer. The longest setting is a menu or texts.
-const ANSWER_LIMIT: usize = 16 * 1024;
+const ANSWER_LIMIT: u64 = 16 * 1024;
 
 /// The source of the answers. Has no `Debug`: an answer may be a secret.
 pub(super) enum Asker {
@@ -97,16 +97,24 @@ impl Asker {
                 } else {
                     format!("[{shown}] > ")
                 };
-                line(&prompt, question.is_secret).map_err(|why| {
+                let ended = |why| {
                     Problem::Usage(if draft.answers.is_empty() {
-                        format!("{why}: run this at a terminal, or give the answers with --answers or --set")
+                        format!(
+                            "{why}: run this at a terminal, or give the answers with --answers or --set"
+                        )
                     } else {
                         format!(
                             "{why}; the answers so far are in {}: run the same command again, and Enter keeps each of them",
                             draft.path.display()
                         )
                     })
-                })?
+                };
+                loop {
+                    match line(&prompt, question.is_secret).map_err(ended)? {
+                        Ok(answer) => break answer,
+                        Err(why) => tell(&format!("  Not accepted: {why}")),
+                    }
+                }
             }
         };
         Ok(match (given.trim(), default) {
@@ -167,36 +175,77 @@ pub(super) fn tell(text: &str) {
     let _unseen = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Reads a line. Without a terminal the answer is shown as a terminal would show it, so that a
-/// record of the session can be read.
-fn line(prompt: &str, is_secret: bool) -> Result<String, String> {
+/// Reads a line; the inner error says why it is no answer. Without a terminal the answer is shown as a
+/// terminal would show it, so that a record of the session can be read.
+fn line(prompt: &str, is_secret: bool) -> Result<Result<String, &'static str>, String> {
     let is_terminal = io::stdin().is_terminal();
     if is_terminal && is_secret {
-        return rpassword::prompt_password(prompt)
+        let typed = rpassword::prompt_password(prompt);
+        return typed
+            .map(readable)
             .map_err(|error| format!("the terminal: {error}"));
     }
     let _unseen = write!(anstream::stderr(), "{prompt}");
-    let mut answer = String::new();
-    let read = io::BufRead::read_line(
-        &mut io::Read::take(io::stdin().lock(), ANSWER_LIMIT as u64),
-        &mut answer,
-    );
-    match read {
-        Err(error) => Err(format!("standard input: {error}")),
-        Ok(0) => {
-            tell("");
-            Err("the input ended".to_owned())
-        }
-        Ok(_) => {
-            if !is_terminal {
-                let shown = if is_secret && !answer.trim().is_empty() {
-                    "(not shown)"
-                } else {
-                    answer.trim()
-                };
-                tell(&crate::report::plain(shown));
-            }
-            Ok(answer)
-        }
+    let typed = typed(&mut io::stdin().lock());
+    let Some(answer) = typed.map_err(|error| format!("standard input: {error}"))? else {
+        tell("");
+        return Err("the input ended".to_owned());
+    };
+    if !is_terminal {
+        let shown = match &answer {
+            Err(_) => "",
+            Ok(text) if is_secret && !text.trim().is_empty() => "(not shown)",
+            Ok(text) => text.trim(),
+        };
+        tell(&crate::report::plain(shown));
+    }
+    Ok(answer)
+}
+
+/// The next line. `None`: there is none. The inner error says why it is no answer.
+fn typed(input: &mut impl BufRead) -> io::Result<Option<Result<String, &'static str>>> {
+    let mut line = Vec::new();
+    let read = input
+        .by_ref()
+        .take(ANSWER_LIMIT)
+        .read_until(b'\n', &mut line)?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if read as u64 == ANSWER_LIMIT && !line.ends_with(b"\n") {
+        // The rest of the line does not answer the next question.
+        input.skip_until(b'\n')?;
+        return Ok(Some(Err("no answer is that long")));
+    }
+    let text = String::from_utf8(line).map_err(|_| "this is no text in UTF-8");
+    Ok(Some(text.and_then(readable)))
+}
+
+/// A text without what nobody means to write.
+fn readable(text: String) -> Result<String, &'static str> {
+    let is_strange = |c: char| c.is_control() && c != '\t';
+    if text.trim().contains(is_strange) {
+        return Err("this has a character that cannot be seen, as arrow keys make it");
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_answer_ends_with_its_line() {
+        let long = "x".repeat(20_000);
+        let mut input = format!("a\n{long}\nb\t{{}}\r\nc\u{1b}[D\n").into_bytes();
+        input.extend(b"\xff\nd");
+        let mut input = input.as_slice();
+        let mut next = || typed(&mut input).unwrap();
+        assert_eq!(next(), Some(Ok("a\n".to_owned())));
+        assert_eq!(next(), Some(Err("no answer is that long")));
+        assert_eq!(next(), Some(Ok("b\t{}\r\n".to_owned())));
+        assert!(next().unwrap().unwrap_err().contains("arrow keys"));
+        assert_eq!(next(), Some(Err("this is no text in UTF-8")));
+        assert_eq!((next(), next()), (Some(Ok("d".to_owned())), None));
     }
 }

@@ -217,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn countries_may_be_in_small_letters() {
+        let small = [
+            ("AllowedCountries", "dk, se"),
+            ("DefaultRegion", "dk"),
+            ("OktaUrl", "https://acme.okta.com"),
+            ("AreaPrefixes", "44"),
+            ("NumberCountry", "gb"),
+            ("CompanyPhoneCountries", "gb"),
+        ];
+        assert_eq!(check(&values(&[&VERIFICATION[..], &small].concat())), []);
+    }
+
+    #[test]
     fn each_function_that_this_program_links_is_checked() {
         let all = [
             ("SmsRoutes", "*=twilio"),

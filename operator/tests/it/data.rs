@@ -230,6 +230,7 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         "lock#10042",
         "crm#+45••••5678",
         "CloudWatch",
+        "Vonage, AWS: their logs",
         "Twilio",
     ] {
         assert!(output.out.contains(words), "{words}: {}", output.out);

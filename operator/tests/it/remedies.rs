@@ -252,6 +252,23 @@ async fn what_only_a_person_can_mend_is_named_with_its_place() {
     .await;
 }
 
+#[tokio::test]
+async fn a_missing_passwordless_connection_is_switched_on_and_then_connected_as_printed() {
+    let scene = Scene::new().await;
+    scene.succeed(&["connect"]).await;
+    let found = found(&scene, "auth0.gateway").await;
+    let remedy = found["remedy"].as_str().unwrap();
+    let page = "in Auth0, switch SMS on (Authentication, Passwordless). Then run ";
+    assert!(remedy.starts_with(page), "{found:#}");
+    let options = json!({ "strategy": "sms" });
+    scene.sandbox.auth0.add_connection("sms", "sms", &options);
+    for command in found["commands"].as_array().unwrap() {
+        let output = scene.shell(command.as_str().unwrap(), "").await;
+        assert_eq!(output.code, 0, "{command}: {output:?}");
+    }
+    is_mended(&scene, "auth0.gateway").await;
+}
+
 /// Who finds a fault that a command of another program mends: it runs as printed, with a stand-in
 /// that must get these arguments. What the program does is made at the simulator.
 async fn by_command(

@@ -161,6 +161,16 @@ impl Scene {
             });
     }
 
+    /// Takes all other outputs from the stack.
+    pub(crate) fn keep_outputs(&self, kept: &[&str]) {
+        let cloudformation = &self.sandbox.cloudformation;
+        cloudformation.change_stack(STACK_NAME, |stack| {
+            stack
+                .outputs
+                .retain(|name, _| kept.contains(&name.as_str()));
+        });
+    }
+
     /// A token for Auth0's Management API with the scopes that the tenant grants at present.
     pub(crate) async fn management_token(&self) -> String {
         let url = self.sandbox.auth0.server().url();

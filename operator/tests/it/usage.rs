@@ -113,10 +113,41 @@ async fn outputs_that_lack_what_is_needed() {
 }
 
 #[tokio::test]
+async fn the_usage_of_a_mistake_does_not_require_what_is_optional() {
+    let scene = Scene::new().await;
+    let stack = [("SWITCHBOARD_STACK", STACK_NAME)];
+    for (arguments, usage) in [
+        (&["secrets", "set"][..], "secrets set [OPTIONS] <SECRET>"),
+        (
+            &["secrets", "set", "--generate", "bearer_token"],
+            "secrets set [OPTIONS] <SECRET>",
+        ),
+        (
+            &["unlock", "--acount", "1"],
+            "unlock [OPTIONS] --account <NUMBER>",
+        ),
+        (&["--colour", "doctor"], "[OPTIONS] <COMMAND>"),
+    ] {
+        let output = scene.run_with(arguments, &stack, "").await;
+        let usage = format!("Usage: operator {usage}\n");
+        assert!(
+            output.code == 2 && output.err.contains(&usage),
+            "{output:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn help_teaches() {
     let scene = Scene::new().await;
     let help = scene.run_with(&["--help"], &[], "").await;
-    for words in ["secrets set twilio", "connect", "doctor", "Exit codes"] {
+    for words in [
+        "operator init\n  operator deploy\n",
+        "secrets set twilio",
+        "connect",
+        "doctor",
+        "Exit codes",
+    ] {
         assert!(help.out.contains(words), "{words}: {}", help.out);
     }
 }
@@ -178,7 +209,8 @@ async fn whatever_is_missing_to_reach_aws_is_named() {
     assert!(
         output.code == 3
             && output.err.contains("no connection")
-            && output.err.contains("a network"),
+            && output.err.contains("a network")
+            && output.err.contains("does the sandbox run?"),
         "{output:?}"
     );
 }

@@ -22,14 +22,19 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use phone::Deed;
+use port::Port;
 use sandbox::{Ports, accounts, aws::TABLE_NAME, record};
 
 /// A local cloud for the functions: simulators of AWS and the providers on 127.0.0.1.
 #[derive(Parser)]
 #[command(
     name = "sandbox",
+    // Its commands are the aliases of .cargo/config.toml.
+    bin_name = "cargo",
     version,
     subcommand_required = true,
     arg_required_else_help = true
@@ -41,32 +46,33 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// `cargo demo`: plays the whole story against the real functions and checks it, in seconds
+    /// Plays the whole story against the real functions and checks it, in seconds
     Demo(Demo),
-    /// `cargo sandbox`: runs the local cloud and its page on fixed ports until Ctrl-C; or texts and
-    /// calls at a running one
-    Serve(Box<Serve>),
-    /// `cargo load-accounts`: writes accounts into the table of `cargo sandbox`
-    Load(Load),
-    /// `cargo bench-refusals`: measures how long ivr-validate takes to refuse, for each reason
-    Refusals,
-    /// `cargo bench-functions`: measures start time, answer time, CPU, memory and size of the
+    /// Runs the local cloud and its page on fixed ports until Ctrl-C; or texts and calls at a running
+    /// one
+    Sandbox(Box<Serve>),
+    /// Writes accounts into the table of `cargo sandbox`
+    LoadAccounts(Load),
+    /// Measures how long ivr-validate takes to refuse, for each reason
+    BenchRefusals,
+    /// Measures start time, answer time, CPU, memory and size of the
     /// functions in a release build
-    Bench(Box<bench::Options>),
-    /// `cargo bench-load`: measures how many requests at once the functions serve, how fast, and
+    BenchFunctions(Box<bench::Options>),
+    /// Measures how many requests at once the functions serve, how fast, and
     /// what limits them first, in a release build
     BenchLoad(Box<bench::load::Options>),
-    /// `cargo soak`: plays every flow with faults, crashes and duplicates, and checks the promises
+    /// Plays every flow with faults, crashes and duplicates, and checks the promises
     Soak(soak::Options),
     /// Writes the files events/*.json again
     Record,
 }
 
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
 struct Serve {
     #[command(subcommand)]
     deed: Option<Deed>,
+    #[command(flatten)]
+    port: Port,
     #[command(flatten)]
     options: serve::Options,
 }
@@ -106,8 +112,34 @@ struct Load {
     print: bool,
 }
 
+/// Reads the command line. Wrong usage ends the program.
+fn command() -> Command {
+    let mut line = Cli::command();
+    let matches = line.get_matches_mut();
+    if let Some(error) = misplaced(&mut line, &matches) {
+        error.exit();
+    }
+    Cli::from_arg_matches(&matches).map_or_else(|error| error.exit(), |Cli { command }| command)
+}
+
+/// An option of `cargo sandbox` in front of one of its commands, which need the ports only.
+fn misplaced(line: &mut clap::Command, matches: &ArgMatches) -> Option<clap::Error> {
+    let (name, of_sandbox) = matches.subcommand()?;
+    of_sandbox.subcommand()?;
+    let sandbox = line.find_subcommand_mut(name)?;
+    let option = sandbox.get_arguments().find(|option| {
+        let source = of_sandbox.value_source(option.get_id().as_str());
+        source == Some(ValueSource::CommandLine) && !option.is_global_set()
+    })?;
+    let told = format!(
+        "--{} is for a sandbox that starts, not for a running one",
+        option.get_long().unwrap_or_default()
+    );
+    Some(sandbox.error(ErrorKind::ArgumentConflict, told))
+}
+
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let command = command();
     hush();
     match catch_unwind(AssertUnwindSafe(|| run(command))) {
         Ok(code) => code,
@@ -149,14 +181,14 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(error) => Err(format!("events: {error}")),
         },
-        Command::Serve(serve) => match serve.deed {
-            Some(deed) => phone::run(deed).await,
-            None => serve::run(serve.options).await,
+        Command::Sandbox(serve) => match serve.deed {
+            Some(deed) => phone::run(deed, serve.port.ports()).await,
+            None => serve::run(serve.options, serve.port.ports()).await,
         },
-        Command::Bench(options) => bench::run(*options).await,
+        Command::BenchFunctions(options) => bench::run(*options).await,
         Command::BenchLoad(options) => bench::load::run(*options).await,
-        Command::Refusals => refusals::run().await,
-        Command::Load(options) => load(&options).await,
+        Command::BenchRefusals => refusals::run().await,
+        Command::LoadAccounts(options) => load(&options).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

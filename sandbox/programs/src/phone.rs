@@ -8,13 +8,11 @@ mod text;
 use std::{fs, path::Path};
 
 use clap::{Args, Subcommand};
-use sandbox::{record, template::root};
+use sandbox::{Ports, record, template::root};
 
 pub(crate) use call::Call;
 use client::Client;
 pub(crate) use text::Text;
-
-use crate::port::Port;
 
 /// What a person does with a running sandbox.
 #[derive(Subcommand)]
@@ -34,10 +32,12 @@ pub(crate) struct Event {
     name: String,
 }
 
-pub(crate) async fn run(deed: Deed) -> Result<(), String> {
+/// Does it at the sandbox on these ports.
+pub(crate) async fn run(deed: Deed, ports: Ports) -> Result<(), String> {
+    let page = Client::new(ports.page());
     match deed {
-        Deed::Text(text) => text.run().await,
-        Deed::Call(call) => call.run().await,
+        Deed::Text(text) => text.run(&page).await,
+        Deed::Call(call) => call.run(&page).await,
         Deed::Event(event) => {
             println!("{}", event.fresh()?);
             Ok(())
@@ -61,9 +61,4 @@ impl Event {
             fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(record::fresh(&text))
     }
-}
-
-/// The page of the sandbox on these ports.
-fn page(port: &Port) -> Client {
-    Client::new(port.ports().page())
 }

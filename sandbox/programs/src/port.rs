@@ -7,7 +7,7 @@ use sandbox::Ports;
 #[derive(Args)]
 pub(crate) struct Port {
     /// First of the fixed ports
-    #[arg(long = "port", alias = "base-port", env = "SANDBOX_PORT", value_name = "BASE", default_value_t = Ports::USUAL.base, value_parser = value_parser!(u16).range(1024..=65_000))]
+    #[arg(long = "port", alias = "base-port", global = true, env = "SANDBOX_PORT", value_name = "BASE", default_value_t = Ports::USUAL.base, value_parser = value_parser!(u16).range(1024..=65_000))]
     base: u16,
 }
 

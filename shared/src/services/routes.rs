@@ -3,7 +3,7 @@
 use super::providers::Name;
 use crate::platform::config::Source;
 use crate::rules::phone::E164;
-use crate::rules::sms::is_sender;
+use crate::rules::sms::{is_sender, lacks_plus};
 use crate::rules::voice::Channel;
 
 /// `SMS_ROUTES`: providers by number prefix, in failover order.
@@ -113,6 +113,10 @@ impl Senders {
                 Some((name, _)) if senders.iter().any(|(other, _)| *other == name) => {
                     source.problem(format!("SMS_FROM names {name} twice"));
                 }
+                // Twilio takes no name of digits only. Other providers write numbers without plus.
+                Some((Name::Twilio, from)) if lacks_plus(&from) => source.problem(format!(
+                    "SMS_FROM: {entry} is neither a short code (3 to 6 digits) nor a number with plus sign and country code, such as twilio:+15005550006"
+                )),
                 Some(sender) => senders.push(sender),
                 None => source
                     .problem(format!("SMS_FROM: {entry} is not provider:sender, such as twilio:+15005550006 or vonage:ACME")),
@@ -197,11 +201,35 @@ mod tests {
         assert_eq!(routes(" ").unwrap_err(), ["SMS_ROUTES is missing"]);
     }
 
+    fn read_from(text: &str) -> Result<Senders, Vec<String>> {
+        let lookup = |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
+        read(&lookup, Senders::read).map_err(|problems| problems.0)
+    }
+
+    #[test]
+    fn a_number_of_twilio_needs_its_plus() {
+        let digits = "5005550006";
+        let told = read_from(&format!("twilio:{digits}")).unwrap_err();
+        assert_eq!(
+            told,
+            [
+                "SMS_FROM: twilio:5005550006 is neither a short code (3 to 6 digits) nor a number with plus sign and country code, such as twilio:+15005550006"
+            ]
+        );
+        for name in Name::of(Channel::Sms).filter(|name| *name != Name::Twilio) {
+            let senders = read_from(&format!("{name}:{digits}")).unwrap();
+            assert_eq!(senders.find(name), Some(digits));
+        }
+        let documented = ["+15005550006", "12345", "ACME", "2 Go", "4Acme"];
+        let service = "MG0123456789abcdef0123456789abcdef";
+        for from in documented.into_iter().chain([service]) {
+            let senders = read_from(&format!("twilio:{from}")).unwrap();
+            assert_eq!(senders.find(Name::Twilio), Some(from));
+        }
+    }
+
     #[test]
     fn senders() {
-        let lookup =
-            |text: &'static str| move |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
-        let read_from = |text: &'static str| read(&lookup(text), Senders::read);
         let good = read_from("twilio:+15005550006, vonage:ACME").unwrap();
         assert_eq!(
             (
@@ -214,7 +242,6 @@ mod tests {
         assert_eq!(
             read_from("acme,plivo:,sms77:ACME,vonage:TOO LONG A NAME")
                 .unwrap_err()
-                .0
                 .len(),
             4
         );

@@ -46,12 +46,15 @@ pub(super) fn phone_provider(
     gateway: &Stored,
     replace: bool,
 ) -> Result<Plan, Problem> {
-    let token = gateway.text("bearer_token").ok_or_else(|| {
-        Problem::Failed(format!(
-            "the secret {} lacks bearer_token, which the Action sends; run `operator secrets set gateway --generate bearer_token`",
-            gateway.id
-        ))
-    })?;
+    let token = gateway
+        .text("bearer_token")
+        .ok_or_else(|| Problem::Missing {
+            what: format!(
+                "the secret {} lacks bearer_token, which the Action sends",
+                gateway.id
+            ),
+            remedy: "run `operator secrets set gateway --generate bearer_token`".to_owned(),
+        })?;
     let mut plan = Plan::default();
     let code = code(url, gateway);
     let name = crate::report::plain(

@@ -14,6 +14,21 @@ use crate::secrets::Stored;
 /// The name of passwordless connections for SMS.
 pub(crate) const SMS_CONNECTION: &str = "sms";
 
+/// Says that a connection is missing, beside these others.
+fn lacks(named: &str, others: &str) -> Problem {
+    let what = format!("Auth0 has no passwordless connection {named}");
+    let remedy = "in Auth0, switch SMS on (Authentication, Passwordless)";
+    if others.is_empty() {
+        let remedy = remedy.to_owned();
+        return Problem::Missing { what, remedy };
+    }
+    let others = crate::report::plain(others);
+    Problem::Missing {
+        what: format!("{what}, but {others}"),
+        remedy: format!("{remedy}, or name another connection with --legacy-gateway"),
+    }
+}
+
 /// Plans the legacy gateway. Auth0 replaces `options` as a whole, so all other values there are
 /// kept.
 pub(super) fn legacy(
@@ -24,21 +39,24 @@ pub(super) fn legacy(
     url: &str,
     gateway: &Stored,
 ) -> Result<Plan, Problem> {
-    let secret = gateway.text("jwt_secret").ok_or_else(|| {
-        Problem::Failed(format!(
-            "the secret {} lacks jwt_secret, which signs the connection's tokens; run `operator secrets set gateway --generate jwt_secret`",
+    let secret = gateway.text("jwt_secret").ok_or_else(|| Problem::Missing {
+        what: format!(
+            "the secret {} lacks jwt_secret, which signs the connection's tokens",
             gateway.id
-        ))
+        ),
+        remedy: "run `operator secrets set gateway --generate jwt_secret`".to_owned(),
     })?;
     let list = connections
         .as_array()
         .or_else(|| connections["connections"].as_array());
-    let found = list
-        .into_iter()
-        .flatten()
-        .find(|connection| connection["name"] == named || connection["id"] == named);
-    let connection =
-        found.ok_or_else(|| Problem::Failed(format!("Auth0 has no sms connection {named}")))?;
+    let all = || list.into_iter().flatten();
+    let found = all().find(|connection| connection["name"] == named || connection["id"] == named);
+    let Some(connection) = found else {
+        let others: Vec<&str> = all()
+            .filter_map(|connection| connection["name"].as_str())
+            .collect();
+        return Err(lacks(named, &others.join(", ")));
+    };
     if connection["options"].is_null() {
         return Err(Problem::Failed(
             "Auth0 does not show a connection's options without the scope read:connections_options"

@@ -29,7 +29,7 @@ pub(super) const GEO_CALLS: Check = Check::new(
 .with(&["twilio"])
 .after(&["twilio.auth_token"]);
 
-/// The countries of a list, or `default` if the list is empty.
+/// The countries of a list, or `default` if the list is empty. The functions read small letters, too.
 fn listed(
     stack: &Stack,
     list: &str,
@@ -40,7 +40,9 @@ fn listed(
         .into_iter()
         .filter(|country| !country.is_empty())
         .collect();
-    if listed.is_empty() { default() } else { listed }
+    let countries = if listed.is_empty() { default() } else { listed };
+    let capitals = countries.iter().map(|country| country.to_ascii_uppercase());
+    capitals.collect()
 }
 
 /// The countries to which verification and gateway send SMS: by default the sender's country.

@@ -73,7 +73,7 @@ const GATEWAY: [Question; 4] = [
     question(
         "AllowedCountries",
         "The countries that may be texted",
-        "two capital letters each (ISO 3166); empty is the country of your number",
+        "two letters each (ISO 3166); empty is the country of your number",
         "DK,SE",
         Some(""),
     ),
@@ -91,7 +91,7 @@ const COMPANY_PHONE: [Question; 4] = [
     question(
         "CompanyPhoneCountries",
         "The countries of the employees' mobile phones",
-        "two capital letters each (ISO 3166); empty is the country of each company number",
+        "two letters each (ISO 3166); empty is the country of each company number",
         "US,DK",
         Some(""),
     ),
@@ -122,7 +122,7 @@ const NUMBERS: [Question; 3] = [
     question(
         "NumberCountry",
         "The country in which they are bought",
-        "two capital letters (ISO 3166)",
+        "two letters (ISO 3166)",
         "US",
         Some("US"),
     ),

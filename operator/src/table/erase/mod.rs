@@ -29,7 +29,11 @@ const OUT_OF_REACH: [&str; 5] = [
 
 fn out_of_reach() -> Vec<String> {
     let providers = Name::of(Channel::Sms).filter(|name| *name != Name::Log);
-    let providers: Vec<_> = providers.map(Name::title).collect();
+    let title = |name| match name {
+        Name::Aws => "AWS",
+        name => name.title(),
+    };
+    let providers: Vec<&str> = providers.map(title).collect();
     let logs = format!(
         "{}: their logs of messages and calls, and recordings (voicemail), are deleted there",
         providers.join(", ")

@@ -2,7 +2,8 @@
 
 use sandbox::cloudformation::STACK_NAME;
 
-use super::{findings, only};
+use super::only;
+use crate::remedies::is_mended;
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -28,13 +29,7 @@ async fn a_service_app_without_a_scope() {
         .change_stack(STACK_NAME, |stack| {
             stack.outputs.remove("ProvisionNumbersUrl");
         });
-    let (_, findings) = findings(&scene).await;
-    assert!(
-        !findings
-            .iter()
-            .any(|finding| finding["check"] == "okta.scopes"),
-        "{findings:#?}"
-    );
+    is_mended(&scene, "okta.scopes").await;
 }
 
 #[tokio::test]

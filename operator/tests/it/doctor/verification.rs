@@ -6,45 +6,29 @@ use sandbox::wire::client;
 use serde_json::{Value, json};
 
 use super::findings;
+use crate::remedies::found;
 use crate::scene::Scene;
 
 #[tokio::test]
 async fn verification_without_keys_to_tell_forged_mails() {
     let scene = Scene::healthy().await;
-    scene
-        .sandbox
-        .cloudformation
-        .change_stack(STACK_NAME, |stack| {
-            let verification = [
-                "SendVerificationSmsUrl",
-                "ReceiveConfirmationSmsUrl",
-                "FunctionNames",
-                "TableName",
-            ];
-            let secrets = [
-                "TwilioSecretName",
-                "MailgunSecretName",
-                "Auth0SecretName",
-                "RecipientSecretName",
-            ];
-            stack
-                .outputs
-                .retain(|name, _| verification.iter().chain(&secrets).any(|kept| kept == name));
-        });
+    scene.keep_outputs(&[
+        "SendVerificationSmsUrl",
+        "ReceiveConfirmationSmsUrl",
+        "FunctionNames",
+        "TableName",
+        "TwilioSecretName",
+        "MailgunSecretName",
+        "Auth0SecretName",
+        "RecipientSecretName",
+    ]);
     assert_eq!(findings(&scene).await, (0, vec![]));
     for empty in [json!({}), json!({ "client_id": "", "client_secret": "" })] {
         scene.sandbox.aws.set_secret("switchboard/auth0", &empty);
-        let (_, findings) = findings(&scene).await;
-        let found = findings
-            .iter()
-            .find(|finding| finding["check"] == "verification.keys")
-            .unwrap();
-        assert!(
-            found["why"]
-                .as_str()
-                .unwrap()
-                .starts_with("anyone who can send mail to sms.example.com can have texts sent")
-        );
+        let found = found(&scene, "verification.keys").await;
+        let why = found["why"].as_str().unwrap();
+        let who = "anyone who can send mail to sms.example.com can have texts sent";
+        assert!(why.starts_with(who), "{found:#}");
     }
     scene
         .sandbox

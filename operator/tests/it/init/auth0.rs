@@ -3,7 +3,7 @@
 use sandbox::auth0;
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, set};
 
 const API: &str = "https://api.acme.example/";
 
@@ -83,15 +83,14 @@ async fn a_token_without_a_scope_offers_the_rest_and_says_what_it_lacks() {
     let desk = Desk::new("scopes").await;
     desk.scene.sandbox.auth0.set_scope("read:connections");
     let token = desk.scene.management_token().await;
-    let set = [
+    let answers = set(&[
         "Integrations=phone-menu",
         "Auth0Url=https://acme.eu.auth0.com",
         "ApiAudience=https://other.acme.example/",
         "LoginRealm=nobody",
-    ];
-    let set: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
+    ]);
     let variables = [("AUTH0_MANAGEMENT_TOKEN", token.as_str())];
-    let output = desk.init_with(&set, &variables, &[]).await;
+    let output = desk.init_with(&answers, &variables, &[]).await;
     assert!(
         output.code == 2
             && output

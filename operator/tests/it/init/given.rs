@@ -3,24 +3,17 @@
 use sandbox::twilio;
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, set};
 
 #[tokio::test]
 async fn without_a_person_all_that_is_missing_is_listed_at_once() {
     let desk = Desk::new("given").await;
-    let output = desk
-        .init(
-            &[
-                "--set",
-                "Integrations=verification",
-                "--set",
-                "MailSenders=nobody",
-                "--set",
-                "TwilioNumbr=+15005550006",
-            ],
-            &[],
-        )
-        .await;
+    let some = set(&[
+        "Integrations=verification",
+        "MailSenders=nobody",
+        "TwilioNumbr=+15005550006",
+    ]);
+    let output = desk.init(&some, &[]).await;
     assert_eq!(output.code, 2, "{output:?}");
     for words in [
         "MailSenders: ",
@@ -85,8 +78,8 @@ async fn a_secret_on_the_command_line_is_refused() {
         "Auth0ManagementToken",
         "Auth0ClientSecret",
     ] {
-        let set = format!("{name}=example-secret-text");
-        let output = desk.init(&["--set", &set], &[]).await;
+        let answer = format!("{name}=example-secret-text");
+        let output = desk.init(&set(&[&answer]), &[]).await;
         assert_eq!(output.code, 2, "{output:?}");
         assert!(
             output.err.contains("--answers") && !output.err.contains("example-secret"),
@@ -123,20 +116,13 @@ async fn each_wrong_answer_of_a_file_says_what_is_wrong_and_what_to_do() {
     }
     assert_eq!(desk.written(), "");
     // What nobody asks about is told with the rest.
-    let more = [
-        "--set",
+    let more = set(&[
         "SmsPerHour=many",
-        "--set",
         "AllowedCountries=UK",
-        "--set",
         "SmsRoutes=*=twilio",
-    ];
-    let output = desk
-        .init(
-            &[&["--answers", answers.to_str().unwrap()], &more[..]].concat(),
-            &[],
-        )
-        .await;
+    ]);
+    let file = ["--answers", answers.to_str().unwrap()];
+    let output = desk.init(&[&file, &more[..]].concat(), &[]).await;
     for words in [
         "Deploy: ",
         "SmsPerHour: must be a whole number",
@@ -161,11 +147,7 @@ async fn an_input_that_has_no_answers_says_how_to_give_them() {
     );
     // A variable without a value is no answer either.
     let output = desk
-        .init_with(
-            &["--set", "Integrations=gateway"],
-            &[("AWS_REGION", " ")],
-            &[],
-        )
+        .init_with(&set(&["Integrations=gateway"]), &[("AWS_REGION", " ")], &[])
         .await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(desk.written().contains("region = \"eu-west-1\""));
@@ -174,19 +156,18 @@ async fn an_input_that_has_no_answers_says_how_to_give_them() {
 #[tokio::test]
 async fn keys_in_the_environment_are_read_again_by_deploy_and_not_asked_for() {
     let desk = Desk::new("environment").await;
-    let set = [
+    let all = set(&[
         "Integrations=verification",
         "Auth0Url=https://acme.eu.auth0.com",
         "MailSenders=@acme.example",
         "RecipientDomain=sms.example.com",
         "TwilioNumber=+15005550006",
-    ];
-    let set: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
+    ]);
     let keys = [
         ("TWILIO_ACCOUNT_SID", twilio::ACCOUNT_SID),
         ("TWILIO_AUTH_TOKEN", twilio::AUTH_TOKEN),
     ];
-    let output = desk.init_with(&set, &keys, &[]).await;
+    let output = desk.init_with(&all, &keys, &[]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(
         output
@@ -195,7 +176,7 @@ async fn keys_in_the_environment_are_read_again_by_deploy_and_not_asked_for() {
         "{output:?}"
     );
     let wrong = [keys[0], ("TWILIO_AUTH_TOKEN", "x")];
-    let output = desk.init_with(&set, &wrong, &[]).await;
+    let output = desk.init_with(&all, &wrong, &[]).await;
     assert!(
         output.code == 1
             && output
@@ -203,7 +184,7 @@ async fn keys_in_the_environment_are_read_again_by_deploy_and_not_asked_for() {
                 .contains("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN are set, but Twilio rejects"),
         "{output:?}"
     );
-    let other = [&set[..], &["--set", "Deploy=y", "--json"]].concat();
+    let other = [&all[..], &["--set", "Deploy=y", "--json"]].concat();
     let output = desk.init_with(&other, &keys, &[]).await;
     assert!(
         output.code == 2 && output.out.contains("--json writes one document"),
@@ -215,10 +196,8 @@ async fn keys_in_the_environment_are_read_again_by_deploy_and_not_asked_for() {
 async fn a_folder_that_is_not_the_repositorys_is_told() {
     let desk = Desk::new("empty").await;
     std::fs::remove_file(desk.folder.join("template.yaml")).unwrap();
-    let set = ["--set", "Integrations=gateway"];
-    let output = desk
-        .init(&[&set[..], &["--set", "Deploy=y"]].concat(), &[])
-        .await;
+    let wishes = set(&["Integrations=gateway", "Deploy=y"]);
+    let output = desk.init(&wishes, &[]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(
         output

@@ -21,6 +21,14 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
+/// Options with these answers.
+fn set<'a>(answers: &[&'a str]) -> Vec<&'a str> {
+    answers
+        .iter()
+        .flat_map(|answer| ["--set", answer])
+        .collect()
+}
+
 struct Desk {
     scene: Scene,
     folder: PathBuf,

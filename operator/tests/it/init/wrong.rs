@@ -148,6 +148,32 @@ async fn each_wrong_answer_is_told_at_once_and_asked_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_none_is_asked_again_and_its_rest_answers_nothing() {
+    let desk = Desk::new("strange").await;
+    let long = format!("{}Hi {{firstName}}", "x".repeat(16 * 1024));
+    let lines = [
+        "3",
+        "acme",
+        "",
+        "https://acme.okta.com",
+        "",
+        &long,
+        "Hi\u{1b}[D {firstName}",
+        "Hello {firstName}",
+        "",
+    ];
+    let output = desk.init(&[], &lines).await;
+    for words in ["no answer is that long", "as arrow keys make it"] {
+        assert!(output.err.contains(words), "{output:?}");
+    }
+    let written = desk.written();
+    assert!(
+        output.code == 0 && written.contains("Hello {firstName}"),
+        "{written}: {output:?}"
+    );
+}
+
+#[tokio::test]
 async fn who_does_not_write_the_changes_keeps_the_answers() {
     let desk = Desk::new("kept").await;
     let first = ["2", "acme", "", "", "twilio:+15005550006", "", "GB", "n"];

@@ -5,11 +5,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    client::{Client, print_text},
-    page,
-};
-use crate::port::Port;
+use super::client::{Client, print_text};
 
 /// The pause between two looks at the call.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,8 +28,6 @@ pub(crate) struct Call {
     /// A phone that rings answers, and hangs up after the conversation; without it, the page decides
     #[arg(long)]
     answer: bool,
-    #[command(flatten)]
-    port: Port,
 }
 
 /// Checks that a telephone has these keys.
@@ -48,13 +42,12 @@ fn keys(text: &str) -> Result<String, String> {
 }
 
 impl Call {
-    pub(super) async fn run(self) -> Result<(), String> {
-        let page = page(&self.port);
+    pub(super) async fn run(self, page: &Client) -> Result<(), String> {
         let body = json!({ "from": self.from, "to": self.to, "pace": "fast" });
         let began = page.post("/api/calls", body).await?;
         println!("{} calls {}", self.from, self.to);
         let id = began["id"].as_str().unwrap_or_default().to_owned();
-        let ended = self.hold(&page, &id).await?;
+        let ended = self.hold(page, &id).await?;
         let at = began["at"].as_u64().unwrap_or_default();
         // The page looks at the providers 175 ms after an answer.
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::{client::print_text, page};
-use crate::port::Port;
+use super::client::{Client, print_text};
 
 /// How often, and in what pauses, it looks for texts that come back. The page looks at the providers
 /// 175 ms after an answer.
@@ -23,13 +22,10 @@ pub(crate) struct Text {
     /// The text
     #[arg(required = true)]
     body: Vec<String>,
-    #[command(flatten)]
-    port: Port,
 }
 
 impl Text {
-    pub(super) async fn run(self) -> Result<(), String> {
-        let page = page(&self.port);
+    pub(super) async fn run(self, page: &Client) -> Result<(), String> {
         let text = self.body.join(" ");
         let body = json!({ "from": self.from, "to": self.to, "text": text });
         let sent = page.post("/api/texts", body).await?;

@@ -27,7 +27,7 @@ use sandbox::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{PageOptions, browser, demo, port::Port};
+use crate::{PageOptions, browser, demo};
 use relay::Relays;
 use settings::Sources;
 use terminal::Log;
@@ -39,8 +39,6 @@ const COUNTRIES: &str = "AE,AT,BE,BR,CA,CH,CO,DE,DK,ES,FR,GB,IT,JP,MX,NL,NO,PL,P
 /// The options of the command line.
 #[derive(Args)]
 pub(crate) struct Options {
-    #[command(flatten)]
-    port: Port,
     /// Simulate an Auth0 tenant whose e-mail templates have no *Redirect To*; a page then shows the
     /// result of a link
     #[arg(long)]
@@ -58,8 +56,8 @@ pub(crate) struct Options {
     page: PageOptions,
 }
 
-/// Serves until SIGINT or SIGTERM. The error says why it could not start.
-pub(crate) async fn run(options: Options) -> Result<(), String> {
+/// Serves on these ports until SIGINT or SIGTERM. The error says why it could not start.
+pub(crate) async fn run(options: Options, ports: Ports) -> Result<(), String> {
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
         listen(SignalKind::terminate())?,
@@ -67,7 +65,6 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     let mut stop = pin!(async {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     });
-    let ports = options.port.ports();
     let started = tokio::select! {
         started = start(&options, ports) => started?,
         () = &mut stop => return Ok(()),

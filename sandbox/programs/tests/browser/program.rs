@@ -37,7 +37,7 @@ impl Program {
 
     fn on(port: u16) -> Option<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sandbox"))
-            .args(["serve", "--port", &port.to_string()])
+            .args(["sandbox", "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

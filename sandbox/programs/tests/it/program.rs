@@ -52,7 +52,7 @@ impl Program {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(options: &[&str]) -> Self {
         let port = free_ports();
-        let mut child = sandbox(&["serve", "--port", &port.to_string()])
+        let mut child = sandbox(&["sandbox", "--port", &port.to_string()])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -112,7 +112,7 @@ impl Program {
 
     /// What a command prints that uses this sandbox. It must succeed.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        let output = sandbox(&[&["serve"], arguments].concat())
+        let output = sandbox(&[&["sandbox"], arguments].concat())
             .env("SANDBOX_PORT", self.port.to_string())
             .output()
             .unwrap();

@@ -113,7 +113,7 @@ async fn a_person_texts_calls_and_reads_along() {
     assert!(!lines.iter().any(is_opening), "{lines:#?}");
 
     let refused = output(&[
-        "serve",
+        "sandbox",
         "text",
         "45",
         COMPANY_NUMBER,
@@ -131,7 +131,7 @@ async fn a_person_texts_calls_and_reads_along() {
 #[test]
 fn a_setting_that_stops_a_function_is_reported_with_its_message() {
     let port = free_ports().to_string();
-    let failed = output(&["serve", "--port", &port, "--set", "SMS_ROUTES=nonsense"]);
+    let failed = output(&["sandbox", "--port", &port, "--set", "SMS_ROUTES=nonsense"]);
     let error = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(1), "{error}");
     assert!(
@@ -149,7 +149,7 @@ fn an_unknown_setting_is_named_before_anything_is_built() {
         (["--env", "nowhere.env"], "nowhere.env"),
         (["--samconfig", "production"], "dev, staging, prod"),
     ] {
-        let failed = output(&[&["serve"], &arguments[..]].concat());
+        let failed = output(&[&["sandbox"], &arguments[..]].concat());
         let error = String::from_utf8(failed.stderr).unwrap();
         assert_eq!(failed.status.code(), Some(1), "{arguments:?}");
         assert!(error.contains(words) && failed.stdout.is_empty(), "{error}");
@@ -171,7 +171,7 @@ fn log_json_shows_the_functions_own_lines() {
 
 #[test]
 fn a_sandbox_that_nobody_reads_ends_quietly() {
-    let mut child = sandbox(&["serve", "--port", &free_ports().to_string()])
+    let mut child = sandbox(&["sandbox", "--port", &free_ports().to_string()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -198,7 +198,7 @@ fn a_sandbox_that_nobody_reads_ends_quietly() {
 #[test]
 fn a_text_without_a_sandbox_says_what_to_do() {
     let failed = output(&[
-        "serve",
+        "sandbox",
         "text",
         PHONE,
         COMPANY_NUMBER,
@@ -214,14 +214,14 @@ fn a_text_without_a_sandbox_says_what_to_do() {
 #[test]
 fn a_recorded_event_is_printed_with_ids_of_its_own() {
     for name in ["sms-forward", "sms-forward.json", "api-call"] {
-        let printed = output(&["serve", "event", name]);
+        let printed = output(&["sandbox", "event", name]);
         let event: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
         assert!(
             event["headers"]["x-twilio-signature"].is_string(),
             "{event}"
         );
     }
-    let unknown = output(&["serve", "event", "nothing"]);
+    let unknown = output(&["sandbox", "event", "nothing"]);
     assert!(
         String::from_utf8(unknown.stderr)
             .unwrap()

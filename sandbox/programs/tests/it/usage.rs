@@ -15,13 +15,13 @@ fn sandbox(arguments: &[&str]) -> Output {
 #[test]
 fn help_is_printed_on_standard_output() {
     for (arguments, words) in [
-        (&["--help"][..], "cargo demo"),
+        (&["--help"][..], "bench-load"),
         (&["demo", "--help"], "whole story"),
-        (&["serve", "--help"], "--samconfig"),
-        (&["serve", "text", "--help"], "--port"),
-        (&["serve", "call", "--help"], "--keys"),
-        (&["load", "--help"], "--endpoint"),
-        (&["bench", "--help"], "--rtt-ms"),
+        (&["sandbox", "--help"], "--samconfig"),
+        (&["sandbox", "text", "--help"], "--port"),
+        (&["sandbox", "call", "--help"], "--keys"),
+        (&["load-accounts", "--help"], "--endpoint"),
+        (&["bench-functions", "--help"], "--rtt-ms"),
         (&["bench-load", "--help"], "--transaction-ms"),
     ] {
         let output = sandbox(arguments);
@@ -35,15 +35,101 @@ fn help_is_printed_on_standard_output() {
 }
 
 #[test]
+fn the_usage_is_what_a_person_types() {
+    for (arguments, usage) in [
+        (&["--help"][..], "cargo <COMMAND>"),
+        (&["demo", "--help"], "cargo demo [OPTIONS]"),
+        (&["sandbox", "--help"], "cargo sandbox [OPTIONS] [COMMAND]"),
+        (
+            &["sandbox", "text", "--help"],
+            "cargo sandbox text [OPTIONS] <FROM> <TO> <BODY>...",
+        ),
+        (
+            &["load-accounts", "--help"],
+            "cargo load-accounts [OPTIONS] <FILE>",
+        ),
+        (
+            &["bench-functions", "--help"],
+            "cargo bench-functions [OPTIONS]",
+        ),
+        (&["soak", "--help"], "cargo soak [OPTIONS]"),
+    ] {
+        let out = String::from_utf8(sandbox(arguments).stdout).unwrap();
+        let usage = format!("Usage: {usage}\n");
+        assert!(out.contains(&usage), "{arguments:?}: {out}");
+    }
+}
+
+#[test]
+fn the_ports_may_be_given_before_and_after_the_command() {
+    for arguments in [
+        &[
+            "sandbox",
+            "--port",
+            "64900",
+            "text",
+            "+4512345678",
+            "+4512345679",
+            "Hi",
+        ][..],
+        &[
+            "sandbox",
+            "text",
+            "--port",
+            "64900",
+            "+4512345678",
+            "+4512345679",
+            "Hi",
+        ],
+        &[
+            "sandbox",
+            "text",
+            "+4512345678",
+            "+4512345679",
+            "Hi",
+            "--port",
+            "64900",
+        ],
+        &[
+            "sandbox",
+            "--port",
+            "64900",
+            "call",
+            "+4512345678",
+            "+4512345679",
+        ],
+        &[
+            "sandbox",
+            "call",
+            "+4512345678",
+            "+4512345679",
+            "--port",
+            "64900",
+        ],
+    ] {
+        let output = sandbox(arguments);
+        let err = String::from_utf8(output.stderr).unwrap();
+        let told = "port 64925";
+        assert!(
+            output.status.code() == Some(1) && err.contains(told),
+            "{arguments:?}: {err}"
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     for (arguments, words) in [
         (&["demo", "--fast"][..], "--fast"),
-        (&["serve", "--port", "80"], "80"),
-        (&["serve", "--prot", "4800"], "--prot"),
-        (&["serve", "--log", "xml"], "xml"),
-        (&["serve", "text", "+4512345678"], "<TO>"),
-        (&["serve", "--log", "json", "text", "1", "2", "3"], "text"),
-        (&["bench", "--peer", "python"], "python"),
+        (&["sandbox", "--port", "80"], "80"),
+        (&["sandbox", "--prot", "4800"], "--prot"),
+        (&["sandbox", "--log", "xml"], "xml"),
+        (&["sandbox", "text", "+4512345678"], "<TO>"),
+        (
+            &["sandbox", "--log", "json", "text", "1", "2", "3"],
+            "--log is for a sandbox that starts",
+        ),
+        (&["bench-functions", "--peer", "python"], "python"),
         (&["bench-load", "--rate"], "--rate"),
         (&["play"], "play"),
     ] {
@@ -75,7 +161,7 @@ fn a_pipe_that_nobody_reads_ends_the_program_quietly() {
         .collect();
     std::fs::write(&accounts, serde_json::to_string(&many).unwrap()).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_sandbox"))
-        .arg("load")
+        .arg("load-accounts")
         .arg(&accounts)
         .arg("--print")
         .stdout(Stdio::piped())

@@ -12,6 +12,6 @@ pub use answer::plain_id;
 pub(crate) use answer::{LIMIT, by_status, number_or_digits};
 pub use entry::Entry;
 pub use message::{Outbound, Receipt, ReceiptRequest, SendError};
-pub use sender::is_sender;
+pub use sender::{is_sender, lacks_plus};
 pub(crate) use vendor::WARM_UP;
 pub use vendor::{Account, Attempt, Vendor};

@@ -12,6 +12,16 @@ pub fn is_sender(text: &str) -> bool {
     text.parse::<E164>().is_ok() || named || is_messaging_service(text) || is_pool(text)
 }
 
+/// Whether `text` has digits only and is no short code, which has 3 to 6 of them: a number without
+/// its plus sign.
+pub fn lacks_plus(text: &str) -> bool {
+    let is_code = (3..=6).contains(&text.len()) && !text.contains(' ');
+    let has_digits_only = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b' ');
+    has_digits_only && !is_code
+}
+
 /// Twilio's Messaging Service may stand for a number
 /// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
 fn is_messaging_service(text: &str) -> bool {
@@ -43,6 +53,16 @@ mod tests {
         let pool = format!("pool-{ID}");
         for text in ["+4512345678", "12345", "A", "ACME Shop 1", &service, &pool] {
             assert!(is_sender(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_that_are_no_short_code_lack_their_plus() {
+        for text in ["5005550006", "15005550006", "1234567", "12", "500 55"] {
+            assert!(lacks_plus(text), "{text}");
+        }
+        for text in ["123", "123456", "+15005550006", "ACME", "1ACME", "2 Go"] {
+            assert!(!lacks_plus(text), "{text}");
         }
     }
 
