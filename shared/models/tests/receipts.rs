@@ -1,0 +1,172 @@
+//! Explores delivery receipts. `MODELS=deep` explores more.
+
+use models::receipts::Provider::{Aws, Clickatell};
+use models::receipts::Role::{Again, Code, LastRun, Newer, Receipt, Run, Used};
+use models::receipts::Said::{Blocked, Delivered, Expired, OnItsWay, OptedOut};
+use models::receipts::{FIRST_STAYS, NEVER_AFTER, ONCE, Receipts, Role};
+use models::world::{Bounds, Explored, Protocol as _};
+
+/// More than CI has time for.
+fn is_deep() -> bool {
+    std::env::var_os("MODELS").is_some_and(|word| word == "deep")
+}
+
+fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
+    Bounds {
+        attempts,
+        losses,
+        crashes,
+    }
+}
+
+/// Before a code counts as silent; after it.
+const SOON: &[u64] = &[1_000, 1_025];
+
+fn receipts(roles: &'static [Role], seconds: &'static [u64]) -> Receipts {
+    Receipts {
+        roles,
+        is_sent: true,
+        seconds,
+        forgets_unknown: false,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are for the docs")]
+fn holds(name: &str, receipts: Receipts, bounds: Bounds) {
+    let (found, figures) = Explored::new(receipts, bounds).explore();
+    println!(
+        "{name}: {} states, {} steps, depth {}, {:.1} s",
+        figures.states,
+        figures.steps,
+        figures.depth,
+        figures.time.as_secs_f64()
+    );
+    for promise in Receipts::promises() {
+        let found = found.iter().find(|(name, _)| *name == promise.name);
+        let is_failure = promise.expectation.discovery_is_failure();
+        assert_eq!(
+            found.is_some(),
+            !is_failure,
+            "{name}: {}: {}",
+            promise.name,
+            found.map_or("never reached", |(_, path)| path)
+        );
+    }
+}
+
+fn breaks(promise: &str, explored: Explored<Receipts>) {
+    let (found, _) = explored.explore();
+    assert!(
+        found.iter().any(|(broken, _)| *broken == promise),
+        "the model does not notice that this breaks: {promise}"
+    );
+}
+
+/// Receipts come before the gateway has stored the send, and are repeated after a failure.
+const EARLY: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), LastRun];
+const CONTRADICTIONS: &[Role] = &[
+    Code,
+    Receipt(Clickatell, 1, Blocked),
+    Receipt(Clickatell, 1, Delivered),
+    Receipt(Clickatell, 1, OnItsWay),
+    LastRun,
+];
+const COPIES: &[Role] = &[
+    Code,
+    Receipt(Clickatell, 1, Blocked),
+    Receipt(Clickatell, 1, Blocked),
+    Receipt(Aws, 1, Delivered),
+    LastRun,
+];
+const RUN: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), Run];
+
+#[test]
+fn a_code_goes_on_once_whatever_the_order_of_receipts_and_runs() {
+    let early = |attempts| Receipts {
+        is_sent: false,
+        ..receipts(EARLY, &[1_000, 1_025][..attempts])
+    };
+    holds(
+        "receipts before the send is stored",
+        early(1),
+        bounds(2, 1, 1),
+    );
+    let now = &[1_000];
+    let contradictions = receipts(CONTRADICTIONS, now);
+    holds("receipts that contradict", contradictions, bounds(1, 1, 1));
+    holds("copies of receipts", receipts(COPIES, now), bounds(1, 0, 0));
+    holds("a receipt and a run", receipts(RUN, SOON), bounds(1, 1, 1));
+    if is_deep() {
+        holds("early, deep", early(2), bounds(2, 2, 1));
+        holds("copies, deep", receipts(COPIES, SOON), bounds(2, 1, 1));
+        holds("runs, deep", receipts(TWO_RUNS, SOON), bounds(2, 1, 1));
+    }
+}
+
+const TWO_RUNS: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), Run, Run];
+const OPTED_OUT: &[Role] = &[Code, Receipt(Clickatell, 1, OptedOut), Run];
+const USED: &[Role] = &[Code, Used, Run];
+const NEWER: &[Role] = &[Code, Newer, Run];
+
+#[test]
+fn a_code_does_not_go_on_after_an_opt_out_after_its_use_or_after_a_newer_one() {
+    for (name, roles) in [
+        ("an opt-out and a run", OPTED_OUT),
+        ("a used code and a run", USED),
+        ("a newer code and a run", NEWER),
+    ] {
+        holds(name, receipts(roles, SOON), bounds(1, 1, 1));
+        if is_deep() {
+            holds(name, receipts(roles, SOON), bounds(2, 2, 1));
+        }
+    }
+}
+
+/// While the code lives; when the gateway has forgotten the send.
+const LATER: &[u64] = &[1_000, 1_070];
+const AGAIN: &[Role] = &[
+    Code,
+    Receipt(Clickatell, 1, Blocked),
+    Again,
+    Receipt(Clickatell, 1, Expired),
+    LastRun,
+];
+
+#[test]
+fn a_receipt_of_an_earlier_message_says_nothing_about_a_later_one() {
+    holds(
+        "the same text again",
+        receipts(AGAIN, LATER),
+        bounds(1, 0, 0),
+    );
+    if is_deep() {
+        let again = receipts(AGAIN, LATER);
+        holds("the same text again, deep", again, bounds(2, 1, 1));
+    }
+}
+
+fn without_conditions(roles: &'static [Role]) -> Explored<Receipts> {
+    Explored::new(receipts(roles, &[1_000]), bounds(1, 0, 0)).without_conditions()
+}
+
+#[test]
+fn a_provider_gets_a_code_twice_if_the_conditions_are_ignored() {
+    breaks(ONCE, without_conditions(COPIES));
+}
+
+#[test]
+fn a_final_state_is_replaced_and_a_code_goes_on_after_it_arrived_if_the_conditions_are_ignored() {
+    breaks(FIRST_STAYS, without_conditions(CONTRADICTIONS));
+    breaks(NEVER_AFTER, without_conditions(CONTRADICTIONS));
+}
+
+#[test]
+fn a_provider_gets_a_code_twice_if_the_gateway_forgets_a_lost_answer() {
+    const ROLES: &[Role] = &[Code, Receipt(Aws, 1, Blocked), LastRun];
+    let careless = Receipts {
+        is_sent: false,
+        forgets_unknown: true,
+        ..receipts(ROLES, &[1_000])
+    };
+    breaks(ONCE, Explored::new(careless, bounds(1, 1, 0)));
+}
