@@ -52,10 +52,13 @@ thread_local! {
 pub const ONCE: &str = "each provider gets a code at most once";
 /// The promise about what must end it.
 pub const NEVER_AFTER: &str = "no provider gets a code after the table knows that it arrived, that \
-    the person opted out, that it was used, or that the number has a newer one";
+    the person opted out, that it was used, or that the number has a newer one, nor after its life";
 /// The promise about states.
 pub const FIRST_STAYS: &str =
     "the first final state from each provider stays, and none is that of an earlier message";
+/// The promise about the entry.
+pub const FORWARD: &str =
+    "an accepted code stays accepted, and its provider is never an earlier one again";
 /// The promise about delivery.
 pub const GOES_ON: &str = "a code that did not arrive reaches a provider that takes it, unless the \
     gateway could not store it or an attempt has an unknown outcome";
@@ -128,7 +131,9 @@ pub struct Seen {
     is_not_stored: bool,
     /// The entry of the code, as it was last.
     last: Known,
-    /// The attempt under way was claimed when it must not be made any more.
+    /// The send whose attempt was claimed last.
+    attempt_of: String,
+    /// That attempt was claimed when it must not be made any more.
     is_forbidden: bool,
     broken: BTreeSet<&'static str>,
 }
@@ -181,6 +186,12 @@ fn is_newest(items: &Items) -> bool {
 impl Receipts {
     fn may_still_be_sent(known: &Known, items: &Items) -> bool {
         !known.is_used && !known.says(&["delivered", "opted_out"]) && is_newest(items)
+    }
+
+    /// Whether the life of the first send is over.
+    fn is_over(&self, world: &World<Self>) -> bool {
+        let second = self.seconds.get(world.tick);
+        second.is_some_and(|second| *second >= self.seconds[0] + LIFE)
     }
 
     fn is_gateway(&self, caller: usize) -> bool {
@@ -317,15 +328,20 @@ impl Protocol for Receipts {
         let provider = Provider::of(call);
         let mut sent = world.seen.clone();
         let known = Known::of(&world.items);
+        let mut send = known.send;
         if !self.is_gateway(caller) {
             let is_claimed = !known.trying.is_empty() && known.tried.contains(provider.word());
-            if !is_claimed || sent.is_forbidden {
+            // The same text was claimed anew in between. The attempt belongs to the send before.
+            let is_of_before = send != sent.attempt_of;
+            let is_unclaimed = !is_claimed && !is_of_before;
+            if sent.is_forbidden || is_unclaimed || self.is_over(world) {
                 sent.broken.insert(NEVER_AFTER);
             }
+            send = sent.attempt_of.clone();
         }
         let all = sent.accepted.iter().filter(|((_, by), _)| *by == provider);
         let number = 1 + all.map(|(_, count)| count).sum::<u8>();
-        *sent.accepted.entry((known.send, provider)).or_default() += 1;
+        *sent.accepted.entry((send, provider)).or_default() += 1;
         let id = provider.id(number);
         if self.is_gateway(caller) {
             return vec![(Reply::word(&id), sent)];
@@ -363,6 +379,7 @@ impl Protocol for Receipts {
         }
         let last = std::mem::replace(&mut seen.last, known.clone());
         if !known.trying.is_empty() && known.trying != last.trying {
+            seen.attempt_of.clone_from(&known.send);
             seen.is_forbidden = !Self::may_still_be_sent(&known, items);
         }
         let is_new_send = known.send != last.send;
@@ -386,6 +403,7 @@ impl Protocol for Receipts {
             || seen.is_not_stored
             || seen.is_refused
             || !known.trying.is_empty()
+            || self.is_over(world)
             || !Self::may_still_be_sent(&known, &world.items)
             || seen.accepted.contains_key(&second)
     }
@@ -415,10 +433,6 @@ impl Protocol for Receipts {
         ]
     }
 }
-
-/// The promise about the entry.
-pub const FORWARD: &str =
-    "an accepted code stays accepted, and its provider is never an earlier one again";
 
 /// What the gateway does with a code that is claimed.
 async fn send(wire: &Wire, owner: String, now: u64, forgets_unknown: bool) -> String {

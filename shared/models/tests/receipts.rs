@@ -94,8 +94,13 @@ fn a_code_goes_on_once_whatever_the_order_of_receipts_and_runs() {
     let now = &[1_000];
     let contradictions = receipts(CONTRADICTIONS, now);
     holds("receipts that contradict", contradictions, bounds(1, 1, 1));
-    holds("copies of receipts", receipts(COPIES, now), bounds(1, 0, 0));
+    holds("copies of receipts", receipts(COPIES, now), bounds(1, 1, 1));
     holds("a receipt and a run", receipts(RUN, SOON), bounds(1, 1, 1));
+    holds(
+        "a receipt and two runs",
+        receipts(TWO_RUNS, SOON),
+        bounds(1, 0, 0),
+    );
     if is_deep() {
         holds("early, deep", early(2), bounds(2, 2, 1));
         holds("copies, deep", receipts(COPIES, SOON), bounds(2, 1, 1));
