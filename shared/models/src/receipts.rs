@@ -12,8 +12,7 @@ use shared::platform::reply::Reply as Answer;
 use shared::platform::request::Request;
 use shared::platform::runtime::{Function as _, Scheduled as _};
 use shared::rules::delivery::{self, Reference};
-use shared::rules::journal::{Entry, Stage};
-use shared::rules::kept::{SHARDS, Text, Vault};
+use shared::rules::kept::SHARDS;
 use stateright::Property;
 
 use crate::events;
@@ -22,10 +21,12 @@ use crate::table::{Items, Reply};
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
 
+mod gateway;
+mod reports;
+
+pub use reports::{Provider, Said};
+
 const PATIENCE: u64 = 9;
-/// How long the gateway holds its claim, and how long it then remembers the code.
-const LEASE: u64 = 27;
-const REMEMBERED: u64 = 30;
 /// How long a code lives.
 const LIFE: u64 = 180;
 const SETTINGS: [(&str, &str); 6] = [
@@ -62,30 +63,6 @@ pub const FORWARD: &str =
 /// The promise about delivery.
 pub const GOES_ON: &str = "a code that did not arrive reaches a provider that takes it, unless the \
     gateway could not store it or an attempt has an unknown outcome";
-
-/// The providers of the route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Provider {
-    /// The first one. It posts its receipts.
-    Clickatell,
-    /// The second one. Its receipts are events.
-    Aws,
-}
-
-/// What a receipt says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// Not final.
-    OnItsWay,
-    /// Final.
-    Delivered,
-    /// Final.
-    Blocked,
-    /// Final. So the receipts of two messages differ.
-    Expired,
-    /// Final. Only Clickatell says so.
-    OptedOut,
-}
 
 /// What a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,27 +176,6 @@ impl Receipts {
     }
 }
 
-impl Provider {
-    fn of(call: &Call) -> Self {
-        if call.target.contains("sms-voice") || call.target == "aws" {
-            Self::Aws
-        } else {
-            Self::Clickatell
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Clickatell => "clickatell",
-            Self::Aws => "aws",
-        }
-    }
-
-    fn id(self, number: u8) -> String {
-        format!("{}-{number}", self.word())
-    }
-}
-
 impl Protocol for Receipts {
     type Seen = Seen;
 
@@ -293,7 +249,7 @@ impl Protocol for Receipts {
                 Request::from_event(&event, "id", deadline).expect("a request")
             };
             let ended: Result<Answer, Answer> = match role {
-                Role::Code | Role::Again => return send(&wire, owner, now, forgets).await,
+                Role::Code | Role::Again => return gateway::send(&wire, owner, now, forgets).await,
                 Role::Newer => {
                     let number = delivery::number_hash(&phone());
                     let newer = Reference::of(NEWER);
@@ -301,12 +257,12 @@ impl Protocol for Receipts {
                     return "noted".to_owned();
                 }
                 Role::Receipt(Provider::Clickatell, number, said) => {
-                    let receipt = clickatell(number, said);
+                    let receipt = reports::clickatell(number, said);
                     app.flow(&posted("/clickatell/token", receipt), at(now))
                         .await
                 }
                 Role::Receipt(Provider::Aws, number, said) => {
-                    let event = aws(number, said).to_string();
+                    let event = reports::aws(number, said).to_string();
                     let taken = app.direct(&event, deadline, at(now)).await;
                     taken.expect("an event of AWS")
                 }
@@ -432,82 +388,4 @@ impl Protocol for Receipts {
             ),
         ]
     }
-}
-
-/// What the gateway does with a code that is claimed.
-async fn send(wire: &Wire, owner: String, now: u64, forgets_unknown: bool) -> String {
-    let table = wire.table();
-    let lease = now + LEASE;
-    let entry = Entry::new(CODE, owner, lease, lease + REMEMBERED);
-    let entry = entry.awaiting_receipts(&phone(), at(now));
-    let reference = Reference::of(CODE);
-    let number = delivery::number_hash(&phone());
-    let (claim, _) = tokio::join!(
-        table.update(entry.claim(at(now))),
-        delivery::take_road(&number, &reference, &table, at(now))
-    );
-    if !matches!(claim, Ok(shared::platform::table::Write::Done(_))) {
-        return "not claimed".to_owned();
-    }
-    let mut provider = Provider::Clickatell;
-    let mut id = wire.effect(provider.word()).await;
-    if id.is_none() && forgets_unknown {
-        provider = Provider::Aws;
-        id = wire.effect(provider.word()).await;
-    }
-    let Some(id) = id else {
-        let _ = entry.settle(&table, &Stage::Unknown).await;
-        return "unknown".to_owned();
-    };
-    let stage = Stage::Sent {
-        sid: Some(id),
-        provider: Some(provider.word().to_owned()),
-        sender: None,
-    };
-    let vault = Wire::function(&SETTINGS, Vault::read).expect("a vault");
-    let text = Text {
-        to: phone().reveal().to_owned(),
-        body: "Your code is 271828".to_owned(),
-        speech: None,
-        from: None,
-        receipts: "https://receipts.invalid/".to_owned(),
-        ends_at: now + LIFE,
-    };
-    let sealed = vault.seal(&reference, &text, at(now)).await;
-    let sealed = sealed.expect("KMS answers");
-    let entry = entry.keeping(&sealed, vec![provider.word().to_owned()]);
-    let (settled, kept) = tokio::join!(entry.settle(&table, &stage), vault.keep(&sealed));
-    let _ = settled.and(kept);
-    "sent".to_owned()
-}
-
-fn clickatell(number: u8, said: Said) -> Value {
-    let code = match said {
-        Said::OnItsWay => 4,
-        Said::Delivered => 5,
-        Said::Expired => 20,
-        Said::OptedOut => 21,
-        Said::Blocked => 25,
-    };
-    let update = json!({
-        "messageId": Provider::Clickatell.id(number),
-        "clientMessageId": Reference::of(CODE).as_str(),
-        "statusCode": code,
-    });
-    json!({ "event": { "messageStatusUpdate": [update] } })
-}
-
-fn aws(number: u8, said: Said) -> Value {
-    let kind = match said {
-        Said::OnItsWay => "TEXT_SENT",
-        Said::Delivered => "TEXT_DELIVERED",
-        Said::Expired => "TEXT_TTL_EXPIRED",
-        Said::Blocked | Said::OptedOut => "TEXT_BLOCKED",
-    };
-    json!({ "source": "aws.sms-voice", "detail": {
-        "eventType": kind,
-        "isFinal": true,
-        "messageId": Provider::Aws.id(number),
-        "context": { "reference": Reference::of(CODE).as_str() },
-    } })
 }
