@@ -62,8 +62,9 @@ fn breaks(promise: &str, explored: Explored<Receipts>) {
     );
 }
 
-/// Receipts come before the gateway has stored the send, and are repeated after a failure.
-const EARLY: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), LastRun];
+/// These come before the gateway has stored the send.
+const EARLY_RECEIPT: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), LastRun];
+const EARLY_RUN: &[Role] = &[Code, Run];
 const CONTRADICTIONS: &[Role] = &[
     Code,
     Receipt(Clickatell, 1, Blocked),
@@ -79,38 +80,47 @@ const COPIES: &[Role] = &[
     LastRun,
 ];
 const RUN: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), Run];
+const RUNS: &[Role] = &[Code, Run, Run];
+const RECEIPT_AND_RUNS: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), Run, Run];
+/// Before and after the end of the code's life.
+const LIFE: &[u64] = &[1_000, 1_200];
+
+fn early(roles: &'static [Role]) -> Receipts {
+    Receipts {
+        is_sent: false,
+        ..receipts(roles, SOON)
+    }
+}
 
 #[test]
 fn a_code_goes_on_once_whatever_the_order_of_receipts_and_runs() {
-    let early = |attempts| Receipts {
-        is_sent: false,
-        ..receipts(EARLY, &[1_000, 1_025][..attempts])
-    };
-    holds(
-        "receipts before the send is stored",
-        early(1),
-        bounds(2, 1, 1),
-    );
-    let now = &[1_000];
-    let contradictions = receipts(CONTRADICTIONS, now);
-    holds("receipts that contradict", contradictions, bounds(1, 1, 1));
-    holds("copies of receipts", receipts(COPIES, now), bounds(1, 1, 1));
-    holds("a receipt and a run", receipts(RUN, SOON), bounds(1, 1, 1));
-    holds(
-        "a receipt and two runs",
-        receipts(TWO_RUNS, SOON),
-        bounds(1, 0, 0),
-    );
+    for (name, with) in [
+        ("a receipt before the send is stored", early(EARLY_RECEIPT)),
+        ("a run before the send is stored", early(EARLY_RUN)),
+        (
+            "receipts that contradict",
+            receipts(CONTRADICTIONS, &[1_000]),
+        ),
+        ("copies of receipts", receipts(COPIES, &[1_000])),
+        ("a receipt and a run", receipts(RUN, SOON)),
+        ("the end of a code's life", receipts(RUN, LIFE)),
+        ("two runs", receipts(RUNS, SOON)),
+    ] {
+        holds(name, with, bounds(1, 1, 1));
+    }
     if is_deep() {
-        holds("early, deep", early(2), bounds(2, 2, 1));
-        holds("copies, deep", receipts(COPIES, SOON), bounds(2, 1, 1));
+        for (name, with) in [
+            ("an early receipt, deep", early(EARLY_RECEIPT)),
+            ("an early run, deep", early(EARLY_RUN)),
+            ("copies, deep", receipts(COPIES, SOON)),
+        ] {
+            holds(name, with, bounds(2, 2, 1));
+        }
         let all = receipts(RECEIPT_AND_RUNS, SOON);
         holds("a receipt and two runs, deep", all, bounds(1, 1, 1));
     }
 }
 
-const RUNS: &[Role] = &[Code, Run, Run];
-const RECEIPT_AND_RUNS: &[Role] = &[Code, Receipt(Clickatell, 1, Blocked), Run, Run];
 const OPTED_OUT: &[Role] = &[Code, Receipt(Clickatell, 1, OptedOut), Run];
 const USED: &[Role] = &[Code, Used, Run];
 const NEWER: &[Role] = &[Code, Newer, Run];
