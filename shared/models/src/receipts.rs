@@ -106,13 +106,23 @@ pub struct Seen {
     is_refused: bool,
     /// A write of the gateway was lost, or the gateway ended in the middle.
     is_not_stored: bool,
+    /// An instance ended in the middle, or a request to a provider had no answer.
+    is_unknown: bool,
+    /// Requests to the table that were lost, or their answers, apart from the gateway's.
+    lost: u8,
     /// The entry of the code, as it was last.
     last: Known,
-    /// The send whose attempt was claimed last.
-    attempt_of: String,
-    /// That attempt was claimed when it must not be made any more.
-    is_forbidden: bool,
+    /// The attempt that was claimed last.
+    attempt: Attempt,
     broken: BTreeSet<&'static str>,
+}
+
+/// An attempt at the second provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Attempt {
+    send: String,
+    /// It was claimed when it must not be made any more.
+    is_forbidden: bool,
 }
 
 /// What the table knows of the code.
@@ -288,12 +298,12 @@ impl Protocol for Receipts {
         if !self.is_gateway(caller) {
             let is_claimed = !known.trying.is_empty() && known.tried.contains(provider.word());
             // The same text was claimed anew in between. The attempt belongs to the send before.
-            let is_of_before = send != sent.attempt_of;
+            let is_of_before = send != sent.attempt.send;
             let is_unclaimed = !is_claimed && !is_of_before;
-            if sent.is_forbidden || is_unclaimed || self.is_over(world) {
+            if sent.attempt.is_forbidden || is_unclaimed || self.is_over(world) {
                 sent.broken.insert(NEVER_AFTER);
             }
-            send = sent.attempt_of.clone();
+            send = sent.attempt.send.clone();
         }
         let all = sent.accepted.iter().filter(|((_, by), _)| *by == provider);
         let number = 1 + all.map(|(_, count)| count).sum::<u8>();
@@ -323,9 +333,13 @@ impl Protocol for Receipts {
     }
 
     fn in_doubt(&self, seen: &mut Seen, what: Doubt, caller: usize) {
-        // What comes late is stored all the same.
-        let is_lost = matches!(what, Doubt::Write | Doubt::Crash);
-        seen.is_not_stored |= is_lost && self.is_gateway(caller);
+        match (what, self.is_gateway(caller)) {
+            (Doubt::Write | Doubt::Crash, true) => seen.is_not_stored = true,
+            (Doubt::Answer | Doubt::Crash, false) => seen.is_unknown = true,
+            (Doubt::Write, false) => seen.lost += 1,
+            // What comes late is stored all the same.
+            (Doubt::Late, _) | (Doubt::Answer, true) => {}
+        }
     }
 
     fn stored(&self, seen: &mut Seen, items: &Items) {
@@ -335,8 +349,10 @@ impl Protocol for Receipts {
         }
         let last = std::mem::replace(&mut seen.last, known.clone());
         if !known.trying.is_empty() && known.trying != last.trying {
-            seen.attempt_of.clone_from(&known.send);
-            seen.is_forbidden = !Self::may_still_be_sent(&known, items);
+            seen.attempt = Attempt {
+                send: known.send.clone(),
+                is_forbidden: !Self::may_still_be_sent(&known, items),
+            };
         }
         let is_new_send = known.send != last.send;
         let stays = |(name, state)| known.receipts.get(name) == Some(state);
@@ -355,10 +371,12 @@ impl Protocol for Receipts {
     fn is_achieved(&self, world: &World<Self>) -> bool {
         let (known, seen) = (Known::of(&world.items), &world.seen);
         let second = (known.send.clone(), Provider::Aws);
+        // One lost answer to a claim is given back.
+        let is_unknown = !known.trying.is_empty() && (seen.is_unknown || seen.lost > 1);
         known.stage != "sent"
             || seen.is_not_stored
             || seen.is_refused
-            || !known.trying.is_empty()
+            || is_unknown
             || self.is_over(world)
             || !Self::may_still_be_sent(&known, &world.items)
             || seen.accepted.contains_key(&second)
