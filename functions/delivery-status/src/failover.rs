@@ -195,9 +195,22 @@ impl Failover {
         // `log` sends no receipts, and `log` is a reserved word in a condition.
         let names = Name::ALL.into_iter().filter(|name| *name != Name::Log);
         let names: Vec<&str> = names.map(Name::word).collect();
-        let table = (&self.table, now);
-        if !failover::claim(reference, code, name.word(), &owner, &names, table).await? {
-            return Ok(Outcome::Elsewhere);
+        let ends = match name.channel() {
+            Channel::Sms => &failover::NO_TEXT_AFTER[..],
+            Channel::Voice => &failover::NOTHING_AFTER,
+        };
+        let (ends, table) = ((ends, &names[..]), (&self.table, now));
+        let claim = failover::claim(reference, code, name.word(), &owner, ends, table);
+        let claimed = match claim.await {
+            Ok(false) => return Ok(Outcome::Elsewhere),
+            // A newer code may have come since the code was read.
+            Ok(true) => failover::is_newest(reference, code, &self.table, now).await,
+            // It may have been written.
+            Err(error) => Err(error),
+        };
+        if !matches!(claimed, Ok(true)) {
+            failover::give_back(reference, name.word(), &owner, &self.table).await?;
+            return claimed.map(|_| Outcome::Over);
         }
         let speech = text.speech.as_ref();
         let speech = speech.filter(|_| name.channel() == Channel::Voice);
@@ -269,6 +282,7 @@ impl Failover {
         let accepted = Accepted {
             provider: name.word(),
             id: receipt.id.as_deref(),
+            follows: code.sid.as_deref(),
             sender,
         };
         let line = Line {
@@ -316,17 +330,20 @@ impl Failover {
         now: SystemTime,
     ) -> Result<bool, Unavailable> {
         let reference = &found.reference;
-        let code = if found.ends_at > epoch(now) {
-            failover::read(reference, &self.table, now).await?
-        } else {
-            None
-        };
-        // The same text may have been sent anew since: that one has another item.
-        if code.is_none_or(|code| code.kept != found.name) {
-            self.forget(reference, &found.name).await;
-            return Ok(false);
+        let is_over = found.ends_at <= epoch(now);
+        if !is_over {
+            match failover::read(reference, &self.table, now).await? {
+                Some(code) if code.kept == found.name => {
+                    return Ok(self.pursue(reference, deadline, now).await?.is_some());
+                }
+                // The gateway may be about to store the send.
+                None => return Ok(false),
+                // The same text has been sent anew since.
+                Some(_) => {}
+            }
         }
-        Ok(self.pursue(reference, deadline, now).await?.is_some())
+        self.forget(reference, &found.name).await;
+        Ok(false)
     }
 }
 

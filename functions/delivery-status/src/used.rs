@@ -57,7 +57,13 @@ impl App {
         let (id, twilio) = (sent.id.as_deref(), self.twilio.as_ref());
         let count = scoreboard::count(&line, &reference, Event::Used, &self.table, now);
         let feedback = self.feedback.tell(&provider, id, true, twilio, now);
-        let (counted, ()) = tokio::join!(count, feedback);
+        // Nobody needs a used code again.
+        let forget = async {
+            if let Some((failover, kept)) = self.failover.as_ref().zip(sent.kept.as_deref()) {
+                failover.forget(&reference, kept).await;
+            }
+        };
+        let (counted, (), ()) = tokio::join!(count, feedback, forget);
         if let Err(error) = counted {
             tracing::warn!(%error, "a used code could not be counted");
         }

@@ -12,6 +12,7 @@ use shared::platform::runtime::Function as _;
 use sms_gateway::App;
 use stateright::Property;
 
+use crate::events;
 use crate::table::{Items, Reply};
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
@@ -66,37 +67,7 @@ fn event(number: usize) -> String {
         "body": format!("Your verification code is: 27182{number}"),
         "sender": "+4520000000",
     });
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": "/",
-        "rawQueryString": "",
-        "headers": {
-            "authorization": "Bearer a-static-bearer-token-for-the-action",
-            "content-type": "application/json",
-        },
-        "requestContext": {
-            "accountId": "anonymous",
-            "apiId": "x",
-            "domainName": "x.lambda-url.eu-west-1.on.aws",
-            "domainPrefix": "x",
-            "http": {
-                "method": "POST",
-                "path": "/",
-                "protocol": "HTTP/1.1",
-                "sourceIp": "203.0.113.7",
-                "userAgent": "node",
-            },
-            "requestId": "r",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "20/Nov/2026:12:00:00 +0000",
-            "timeEpoch": 0,
-        },
-        "body": body.to_string(),
-        "isBase64Encoded": false,
-    })
-    .to_string()
+    events::post("/", &body)
 }
 
 impl Protocol for Budgets {

@@ -9,7 +9,9 @@
 pub mod breaker;
 pub mod budget;
 pub mod code;
+pub mod events;
 pub mod mail;
+pub mod receipts;
 pub mod reply;
 pub mod table;
 pub mod tape;

@@ -102,6 +102,22 @@ impl Items {
         Some(parsed(text))
     }
 
+    /// The items of one partition, up to a sort key if the request names one.
+    fn queried(&self, request: &Value) -> Reply {
+        let bound = |name: &str| request["ExpressionAttributeValues"][name]["S"].as_str();
+        let partition = format!("{} / ", bound(":pk").unwrap_or_default());
+        let mut found = Vec::new();
+        for (name, text) in &self.0 {
+            let Some(sort) = name.strip_prefix(&partition) else {
+                continue;
+            };
+            if bound(":sk").is_none_or(|end| sort < end) {
+                found.push(parsed(text));
+            }
+        }
+        reply(200, json!({ "Count": found.len(), "Items": found }))
+    }
+
     fn item(&self, name: &str) -> Option<Item> {
         self.get(name)?.as_object().cloned()
     }
@@ -141,6 +157,7 @@ impl Engine {
                 }
                 Err(old) => refused(old),
             },
+            "Query" => items.queried(request),
             "TransactWriteItems" => self.transaction(items, request),
             other => panic!("the table does not know {other}"),
         }

@@ -82,6 +82,7 @@ pub enum Step {
 struct Playing {
     left: Tape,
     waiting: Vec<Call>,
+    at_once: Vec<(String, Reply)>,
 }
 
 impl Playing {
@@ -98,6 +99,12 @@ impl Playing {
 pub struct Wire(Arc<Mutex<Playing>>);
 
 impl Wire {
+    /// A call whose target or body contains `part` is answered so, at once and always. It is no step,
+    /// and it changes nothing.
+    pub fn at_once(&self, part: impl Into<String>, reply: Reply) {
+        self.playing().at_once.push((part.into(), reply));
+    }
+
     fn playing(&self) -> MutexGuard<'_, Playing> {
         self.0.lock().expect("no thread has panicked")
     }
@@ -109,6 +116,11 @@ impl Wire {
                 target: target.to_owned(),
                 body,
             };
+            let is_of = |part: &str| call.target.contains(part) || call.body.contains(part);
+            let mut at_once = playing.at_once.iter();
+            if let Some((_, reply)) = at_once.find(|(part, _)| is_of(part)) {
+                return Some(reply.clone());
+            }
             let place = playing.left.iter().position(|(made, _)| *made == call);
             if place.is_none() {
                 playing.waiting.push(call);
@@ -147,16 +159,29 @@ impl Wire {
     }
 }
 
-/// Secrets Manager's answer. It always comes, and at once.
+/// Secrets Manager's answer.
 fn secret(id: &str) -> Value {
     let content = match id {
         "twilio" => json!({ "account_sid": format!("AC{:032}", 0), "auth_token": "secret" }),
         "auth0" => json!({ "client_id": "client", "client_secret": "secret" }),
+        "clickatell" => json!({ "api_key": "secret", "callback_token": "token" }),
         "gateway" => json!({ "bearer_token": "a-static-bearer-token-for-the-action" }),
         "okta" => json!({ "api_token": "secret" }),
         other => panic!("there is no secret {other}"),
     };
     json!({ "SecretString": content.to_string() })
+}
+
+/// What Secrets Manager and KMS answer, always and at once. This KMS encrypts nothing. `None`: the
+/// request is not for them.
+fn service(target: &str, body: &str) -> Option<Value> {
+    let asked = || -> Value { serde_json::from_str(body).expect("the request is JSON") };
+    Some(match target {
+        "secretsmanager.GetSecretValue" => secret(asked()["SecretId"].as_str().unwrap_or_default()),
+        "TrentService.Encrypt" => json!({ "CiphertextBlob": asked()["Plaintext"] }),
+        "TrentService.Decrypt" => json!({ "Plaintext": asked()["CiphertextBlob"] }),
+        _ => return None,
+    })
 }
 
 thread_local! {
@@ -221,10 +246,9 @@ impl Carrier for Current {
             let body = request.body().and_then(reqwest::Body::as_bytes);
             let body = String::from_utf8_lossy(body.unwrap_or_default());
             let target = request.headers().get("x-amz-target");
-            if target.is_some_and(|target| target == "secretsmanager.GetSecretValue") {
-                let asked: Value = serde_json::from_str(&body).expect("the SDK sends JSON");
-                let id = asked["SecretId"].as_str().unwrap_or_default();
-                return Ok(HttpAnswer::new(200, secret(id).to_string()));
+            let target = target.and_then(|target| target.to_str().ok());
+            if let Some(answer) = target.and_then(|target| service(target, &body)) {
+                return Ok(HttpAnswer::new(200, answer.to_string()));
             }
             let call = format!("{} {} {body}", request.method(), request.url());
             match wire.ask(&call, String::new()).await {

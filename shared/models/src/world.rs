@@ -37,11 +37,32 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         false
     }
 
+    /// True for a call that changes nothing. Its loss has one form, and no instance ends right before
+    /// it: these states are like others.
+    fn is_read(&self, _call: &Call) -> bool {
+        false
+    }
+
     /// The code of instance number `attempt` of `caller`.
     fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code;
 
     /// The possible results of an effect; the first one is that of a working world.
     fn results(&self, call: &Call, caller: usize, world: &World<Self>) -> Vec<(Reply, Self::Seen)>;
+
+    /// The caller whose instance has ended before anything else happens.
+    fn first(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a caller has a reason to begin.
+    fn may_begin(&self, _caller: usize, _world: &World<Self>) -> bool {
+        true
+    }
+
+    /// Whether a caller repeats its request in a fair end.
+    fn repairs(&self, _caller: usize) -> bool {
+        true
+    }
 
     /// Notes what went wrong in an instance of `caller`.
     fn in_doubt(&self, _seen: &mut Self::Seen, _what: Doubt, _caller: usize) {}
@@ -375,7 +396,7 @@ impl<P: Protocol> Explored<P> {
             }
             world.tick += 1;
             for caller in 0..world.callers.len() {
-                if world.callers[caller].running.is_none() {
+                if world.callers[caller].running.is_none() && self.protocol.repairs(caller) {
                     self.begin(&mut world, caller);
                 }
             }
@@ -427,29 +448,36 @@ impl<P: Protocol> Model for Explored<P> {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World<P>> {
-        vec![World {
+        let mut world = World {
             items: Items::default(),
             tick: 0,
             callers: vec![Caller::default(); self.protocol.callers()],
             seen: P::Seen::default(),
             losses: 0,
             crashes: 0,
-        }]
+        };
+        if let Some(caller) = self.protocol.first() {
+            self.begin(&mut world, caller);
+            self.finish(&mut world);
+        }
+        vec![world]
     }
 
     fn actions(&self, world: &World<P>, actions: &mut Vec<Action>) {
         for (number, caller) in world.callers.iter().enumerate() {
             if caller.running.is_none() {
                 let may = caller.attempts == 0 || self.protocol.repeats(caller.answer.as_deref());
+                let may = may && self.protocol.may_begin(number, world);
                 if may && caller.attempts < self.bounds.attempts {
                     actions.push(Action::Begin(number));
                 }
                 continue;
             }
-            if world.crashes < self.bounds.crashes {
+            let calls = self.calls(number, world);
+            let only_reads = calls.iter().all(|call| self.protocol.is_read(call));
+            if world.crashes < self.bounds.crashes && (calls.is_empty() || !only_reads) {
                 actions.push(Action::Crash(number));
             }
-            let calls = self.calls(number, world);
             let served = if self.protocol.is_in_order() {
                 1
             } else {
@@ -475,7 +503,7 @@ impl<P: Protocol> Model for Explored<P> {
                 let may_lose = world.losses < self.bounds.losses;
                 for result in 0..results {
                     actions.push(Action::Serve(number, place, Fate::Answered(result)));
-                    if may_lose {
+                    if may_lose && !self.protocol.is_read(call) {
                         actions.push(Action::Serve(number, place, Fate::AnswerLost(result)));
                     }
                 }

@@ -235,6 +235,11 @@ pub(super) const EARLIER_SIDS: [&str; 4] = [
     "earlier_sid_4",
 ];
 
+/// The attributes with the ids of the messages that failover replaced by others: those of the
+/// present send, and those of all sends of the text.
+pub(super) const OWN_SIDS: &str = "own_sids";
+pub(super) const FORMER_SIDS: &str = "former_sids";
+
 /// Stores the final state that `provider` reports, in the journal.
 ///
 /// # Errors
@@ -258,7 +263,8 @@ pub async fn record(
     let condition = format!(
         "attribute_exists({RECEIPTS}) AND expires_at > :now \
          AND attribute_not_exists({RECEIPTS}.{provider}) \
-         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id){}",
+         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id) \
+         AND (NOT contains({FORMER_SIDS}, :id) OR contains({OWN_SIDS}, :id)){}",
         is_not_earlier.concat()
     );
     let update = Update::new(reference.key())
@@ -276,8 +282,10 @@ pub async fn record(
                 let sent = Sent::from_item(&item, provider);
                 let id = receipt.id.as_deref();
                 let is_earlier = |name| id.is_some() && item.text(name) == id;
+                let is_in = |name| id.is_some_and(|id| item.set(name).iter().any(|sid| sid == id));
                 let is_same = sent.id.as_deref().is_none_or(|sid| Some(sid) == id)
-                    && !EARLIER_SIDS.into_iter().any(is_earlier);
+                    && !EARLIER_SIDS.into_iter().any(is_earlier)
+                    && (is_in(OWN_SIDS) || !is_in(FORMER_SIDS));
                 match item.number("reported_at") {
                     Some(at) if is_same && word == receipt.state.word() => {
                         Recorded::Again { sent, at }

@@ -215,6 +215,7 @@ impl Entry {
             "tried",
             "tried_at",
             "trying",
+            delivery::OWN_SIDS,
         ];
         ended
             .into_iter()

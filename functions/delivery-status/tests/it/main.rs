@@ -8,6 +8,7 @@ mod calls;
 mod effects;
 mod feedback;
 mod forged;
+mod overtaken;
 mod scene;
 mod schedule;
 mod used;
