@@ -330,15 +330,20 @@ fn play(seed: u64, now: u64, tape: &[(Call, Answer)], code: impl Fn(Wire) -> Cod
     loop {
         let started = Instant::now();
         random::follow(seed);
-        let step = play_once(now, tape, &code);
+        let (step, is_repeated) = play_once(now, tape, &code);
         // The code reads a real clock as well. Its second must not change in between.
         if started.elapsed() < Duration::from_millis(700) {
+            assert!(
+                is_repeated,
+                "the code is not deterministic: it did not repeat a call of its tape"
+            );
             return step;
         }
     }
 }
 
-fn play_once(mut now: u64, tape: &[(Call, Answer)], code: impl Fn(Wire) -> Code) -> Step {
+/// The step, and whether the code made all calls of the tape again.
+fn play_once(mut now: u64, tape: &[(Call, Answer)], code: impl Fn(Wire) -> Code) -> (Step, bool) {
     let wire = Wire::default();
     wire.playing().left = tape.to_vec();
     PLAYED.replace(wire.clone());
@@ -351,11 +356,12 @@ fn play_once(mut now: u64, tape: &[(Call, Answer)], code: impl Fn(Wire) -> Code)
         let mut running = code(wire.clone());
         loop {
             if let Some(step) = until_it_waits(&mut running, &wire).await {
-                return step;
+                let is_repeated = matches!(step, Step::Ended(_)) || wire.playing().left.is_empty();
+                return (step, is_repeated);
             }
             let woke = wire.playing().woke();
             let Some(woke) = woke else {
-                return Step::Waiting(vec![Call::sleep()]);
+                return (Step::Waiting(vec![Call::sleep()]), true);
             };
             tokio::time::advance(Duration::from_secs(woke - now)).await;
             now = woke;
@@ -371,10 +377,6 @@ async fn until_it_waits(running: &mut Code, wire: &Wire) -> Option<Step> {
         Poll::Pending => {
             let waiting = std::mem::take(&mut wire.playing().waiting);
             if !waiting.is_empty() {
-                assert!(
-                    wire.playing().left.is_empty(),
-                    "the code is not deterministic: it did not repeat a call of its tape"
-                );
                 return Poll::Ready(Some(Step::Waiting(waiting)));
             }
             idle += 1;
