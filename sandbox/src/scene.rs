@@ -48,6 +48,13 @@ const NEVER_WRITTEN: [&str; 17] = [
 /// Minimum length of a marker. An id may contain a shorter text by chance.
 const LONG_ENOUGH: usize = 6;
 
+/// Texts that no function may write: the sandbox's credentials, and the beginning of a ticket.
+pub fn never_written() -> BTreeSet<String> {
+    let all = NEVER_WRITTEN.iter();
+    let all = all.chain(providers::NEVER_WRITTEN.iter().copied().flatten());
+    all.map(|text| (*text).to_owned()).collect()
+}
+
 /// A sandbox with one function of the template running in it.
 pub struct Scene {
     /// The function. It is dropped before the sandbox. The sandbox then fails the test if a
@@ -88,13 +95,7 @@ impl Scene {
         Self {
             lambda: launch(&sandbox, function, binary, processes, settings).await,
             sandbox,
-            markers: Mutex::new(
-                NEVER_WRITTEN
-                    .iter()
-                    .chain(providers::NEVER_WRITTEN.iter().copied().flatten())
-                    .map(|text| (*text).to_owned())
-                    .collect(),
-            ),
+            markers: Mutex::new(never_written()),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A circle in which a code that no provider of texts delivered is read out by phone.
-async fn calling(routes: &str, more: &[(&str, Option<&str>)]) -> Circle {
+pub(crate) async fn calling(routes: &str, more: &[(&str, Option<&str>)]) -> Circle {
     let settings = [
         ("FALLBACK_CHANNEL", Some("voice")),
         ("VOICE_PROVIDERS", Some("twilio,vonage")),
@@ -33,7 +33,7 @@ async fn calling(routes: &str, more: &[(&str, Option<&str>)]) -> Circle {
 }
 
 /// All calls, through all providers.
-fn calls(circle: &Circle) -> Vec<Called> {
+pub(crate) fn calls(circle: &Circle) -> Vec<Called> {
     let sandbox = &circle.sandbox;
     [
         sandbox.twilio.made_calls(),

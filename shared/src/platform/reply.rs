@@ -301,4 +301,63 @@ mod tests {
         assert_eq!(payload["body"], "");
         assert_eq!(payload["isBase64Encoded"], false);
     }
+
+    /// Texts that would end a line, colour a terminal, or begin another object.
+    const HOSTILE: [&str; 8] = [
+        "a\n{\"level\":\"ERROR\",\"outcome\":\"forged\"}",
+        "a\r\nlevel=ERROR",
+        "a\",\"outcome\":\"forged\",\"status\":200,\"x\":\"",
+        "a\\",
+        "\\\",\"outcome\":\"forged",
+        "\u{1b}[2K\u{1b}[31mforged",
+        "\u{0}\u{8}\u{7f}\t",
+        "a\u{2028}b\u{2029}c\u{85}d\u{202e}e",
+    ];
+
+    #[test]
+    fn no_text_breaks_a_log_line_or_adds_to_it() {
+        let origin = Origin {
+            function: "f",
+            stack: Some("s".to_owned()),
+        };
+        let line = |text: &str| {
+            Reply::empty(502, "unavailable")
+                .field("error", text)
+                .field("sid", Some(text))
+                .field("phone", vec![text])
+                .log_line(&origin, 1_795_176_000_000, Duration::ZERO, false)
+        };
+        let names = |line: &Value| -> Vec<String> {
+            let fields = line.as_object().unwrap();
+            fields.keys().cloned().collect()
+        };
+        let honest: Value = serde_json::from_str(&line("a")).unwrap();
+        for text in HOSTILE {
+            let line = line(text);
+            assert!(!line.contains(|c: char| c < ' '), "{line:?}");
+            assert_eq!(line.matches("\"outcome\":").count(), 1, "{line}");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(names(&line), names(&honest));
+            assert_eq!(
+                (&line["level"], &line["outcome"], &line["status"]),
+                (&json!("ERROR"), &json!("unavailable"), &json!(502))
+            );
+            assert_eq!(line["error"], text, "it is one value");
+        }
+    }
+
+    #[test]
+    fn a_value_with_a_line_break_is_no_header() {
+        for text in HOSTILE {
+            let reply = Reply::empty(200, "answered").header("location", text);
+            let response = reply.into_response();
+            for value in response.headers().values() {
+                let bytes = value.as_bytes();
+                assert!(!bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+            }
+            assert!(response.headers().len() <= 1);
+        }
+        let split = Reply::empty(200, "answered").header("location", "a\r\nset-cookie: b=c");
+        assert!(split.into_response().headers().is_empty());
+    }
 }

@@ -382,3 +382,36 @@ fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_any_number_of_company_numbers_a_thousand_are_remembered() {
+        let (mut memory, now) = (Memory::default(), SystemTime::UNIX_EPOCH);
+        let number = |n: usize| E164::from_written(&format!("+1202555{n:04}")).unwrap();
+        let employee = |n: usize| {
+            Listing::Employee(Employee {
+                id: n.to_string(),
+                first_name: None,
+                mobile: None,
+                locale: None,
+                mobile_is_ours: false,
+            })
+        };
+        memory.put(&number(0), &employee(0), now);
+        for n in 1..=3 * REMEMBERED {
+            memory.put(&number(n), &Listing::Nobody("unknown_number"), now);
+            assert!(memory.nobodys.len() <= REMEMBERED);
+        }
+        assert_eq!(memory.get(&number(0), now), Some(employee(0)));
+        for n in 0..=3 * REMEMBERED {
+            memory.put(&number(n), &employee(n), now);
+            assert!(memory.employees.len() <= REMEMBERED);
+        }
+        let last = 3 * REMEMBERED;
+        assert_eq!(memory.get(&number(last), now), Some(employee(last)));
+        assert!(memory.nobodys.len() <= REMEMBERED);
+    }
+}

@@ -282,6 +282,39 @@ async fn pages_are_followed_to_the_end_however_the_link_is_quoted() {
 }
 
 #[tokio::test]
+async fn none_one_a_page_and_one_more_are_all_there_is() {
+    for (count, pages) in [(0, 1), (1, 1), (200, 1), (201, 2)] {
+        let (sandbox, users) = setup().await;
+        let ids = sandbox.okta.hire_many(count);
+        let (mut seen, mut next, mut asked) = (vec![], None, 0);
+        loop {
+            let page = users.page(next.as_ref(), now()).await.unwrap();
+            seen.extend(page.users.into_iter().map(|user| user.id));
+            asked += 1;
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!((&seen, asked), (&ids, pages), "{count} users");
+    }
+}
+
+/// A page that is gone concerns this walk. It is no outage, after which the same page is asked for.
+#[tokio::test]
+async fn a_page_that_expired_is_refused_and_the_first_one_is_there() {
+    let (sandbox, users) = setup().await;
+    let ids = sandbox.okta.hire_many(3);
+    sandbox.okta.set_page_size(2);
+    let next = users.page(None, now()).await.unwrap().next;
+    sandbox.okta.expire_cursors();
+    let page = users.page(next.as_ref(), now()).await;
+    assert!(matches!(page, Err(CallError::Refused(_))), "{page:?}");
+    let first = users.page(None, now()).await.unwrap();
+    assert_eq!(first.users[0].id, ids[0]);
+}
+
+#[tokio::test]
 async fn no_token_goes_to_another_host_or_round_in_circles() {
     let (sandbox, users) = setup().await;
     for n in 0..2 {

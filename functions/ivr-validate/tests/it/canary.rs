@@ -85,6 +85,29 @@ async fn pins_are_written_nowhere() {
     }
 }
 
+/// A recording would hold the tones of a PIN.
+#[tokio::test]
+async fn no_document_of_a_call_records_it_or_fetches_anything() {
+    let scene = scene().await;
+    let keys = [ACCOUNT, LONG_WRONG_PIN, ACCOUNT, LONG_PIN, "1", "9"];
+    let call = scene.call(OTHER_CALLER, &keys).await;
+    assert!(call.documents.len() > keys.len() / 2, "{call:#?}");
+    for document in &call.documents {
+        let document = document.to_lowercase();
+        for verb in [
+            "record",
+            "transcri",
+            "<start",
+            "<stream",
+            "<siprec",
+            "<play",
+            "<redirect",
+        ] {
+            assert!(!document.contains(verb), "{verb} in {document}");
+        }
+    }
+}
+
 /// What others say about an error is not repeated.
 #[tokio::test]
 async fn upstreams_that_quote_are_not_quoted() {

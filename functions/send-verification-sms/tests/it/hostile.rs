@@ -1,5 +1,11 @@
 //! Events no honest caller makes: all are answered as Function URL payloads, and the process lives.
 
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sandbox::lambda::InvokeError;
 use sandbox::wire::client;
 use serde_json::{Value, json};
@@ -232,6 +238,114 @@ async fn six_megabytes_of_event() {
     );
     scene.untouched();
     scene.still_works().await;
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(content).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_not_unpacked() {
+    let scene = Scene::start().await;
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(scene.fields(&scene.mail()))
+        .finish();
+    // Half of the function's memory, in 64 KB.
+    let bomb = gzip(&vec![b'a'; 64 << 20]);
+    assert!(bomb.len() < 1 << 17, "{}", bomb.len());
+    for (content, encoding) in [
+        (gzip(form.as_bytes()), "gzip"),
+        (bomb.clone(), "gzip"),
+        (gzip(&bomb), "gzip, gzip"),
+    ] {
+        let mut event = event(FORM, &BASE64_STANDARD.encode(content));
+        event["isBase64Encoded"] = json!(true);
+        event["headers"]["content-encoding"] = json!(encoding);
+        assert!(matches!(status(&scene, event).await, 400 | 401));
+    }
+    scene.untouched();
+    scene.still_works().await;
+}
+
+/// A multipart form in which the mail's HTML has this head and content.
+fn with_html_part(scene: &Scene, head: &str, content: &[u8]) -> Value {
+    let mut body = Vec::new();
+    let fields = scene.fields(&scene.mail());
+    let others = fields
+        .iter()
+        .filter(|(name, _)| !["body-html", "stripped-html", "body-plain"].contains(&&**name));
+    for (name, value) in others {
+        let head = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"");
+        body.extend_from_slice(format!("{head}\r\n\r\n{value}\r\n").as_bytes());
+    }
+    body.extend_from_slice(format!("--b\r\n{head}\r\n\r\n").as_bytes());
+    body.extend_from_slice(content);
+    body.extend_from_slice(b"\r\n--b--\r\n");
+    let kind = "multipart/form-data; boundary=b";
+    let mut event = event(kind, &BASE64_STANDARD.encode(body));
+    event["isBase64Encoded"] = json!(true);
+    event
+}
+
+#[tokio::test]
+async fn a_part_in_another_encoding_is_refused_or_has_no_link() {
+    let scene = Scene::start().await;
+    let link = format!(
+        "{}/u/email-verification?ticket=abcdef",
+        scene.sandbox.auth0.server().url()
+    );
+    let html = format!("<a href=\"{link}\">Verify \u{e6}</a>");
+    let named = "Content-Disposition: form-data; name=\"body-html\"";
+    let utf16 = |big: bool, mark: bool| -> Vec<u8> {
+        let mark = if mark { "\u{feff}" } else { "" };
+        let units = format!("{mark}{html}");
+        let bytes = |unit| {
+            if big {
+                u16::to_be_bytes(unit)
+            } else {
+                u16::to_le_bytes(unit)
+            }
+        };
+        units.encode_utf16().flat_map(bytes).collect()
+    };
+    let latin: Vec<u8> = html.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let quoted = html
+        .replace('=', "=3D")
+        .replace("ticket=3Dabc", "ticket=3Dabc=\r\n")
+        .replace('\u{e6}', "=C3=A6");
+    let typed = |charset: &str| format!("{named}\r\nContent-Type: text/html; charset={charset}");
+    let encoded = |encoding: &str| format!("{named}\r\nContent-Transfer-Encoding: {encoding}");
+    let ascii = html.replace('\u{e6}', "ae");
+    let ascii16: Vec<u8> = ascii.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (head, content) in [
+        (typed("utf-16"), utf16(false, true)),
+        (typed("utf-16"), utf16(true, true)),
+        (typed("utf-16be"), ascii16),
+        (typed("iso-8859-1"), latin.clone()),
+        (typed("utf-8"), latin),
+        (encoded("quoted-printable"), quoted.into_bytes()),
+        (
+            encoded("base64"),
+            BASE64_STANDARD.encode(&html).into_bytes(),
+        ),
+        (
+            named.replace("-html", "-\r\nhtml"),
+            html.clone().into_bytes(),
+        ),
+        (named.replace("-html", "-html\0"), html.clone().into_bytes()),
+        (
+            format!("{named}\r\n{}", "a: b\r\n".repeat(10_000)),
+            html.clone().into_bytes(),
+        ),
+    ] {
+        let answered = status(&scene, with_html_part(&scene, &head, &content)).await;
+        assert!(matches!(answered, 400 | 406), "{answered} {head:.100}");
+    }
+    scene.untouched();
+    let good = with_html_part(&scene, &typed("utf-8"), html.as_bytes());
+    assert_eq!((status(&scene, good).await, scene.texts()), (200, 1));
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 use std::{sync::PoisonError, time::Duration};
 
 use sandbox::{twilio::Owned, wire::Exchange};
+use serde_json::Value;
 
-use super::world::{Asked, SignUp, World};
+use super::world::{Asked, Code, MOBILE, SignUp, World};
 
 /// How long after a mail a killed process may still have been at work for it.
 const AFTERMATH: Duration = Duration::from_secs(30);
@@ -31,11 +32,13 @@ fn asked(world: &World) -> Vec<String> {
     }
     purchases(world, &asked, &mut broken);
     forwards(world, &asked, &mut broken);
+    calls(world, &asked, &mut broken);
     processes(world, &asked, &mut broken);
     broken
 }
 
-/// A one-time code is sent once, by all providers together, even if an answer was lost.
+/// A one-time code is sent once, by all providers together, even if an answer was lost. If nothing
+/// was broken, it is sent.
 fn codes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     let sandbox = &world.sandbox;
     let twilio = sandbox.twilio.messages().into_iter();
@@ -48,11 +51,21 @@ fn codes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
                 .map(|text| (text.to, text.text)),
         );
     }
-    for (phone, code) in &asked.codes {
-        let is_it = |(to, text): &&(String, String)| to == phone && text.contains(code.as_str());
+    for Code {
+        phone,
+        digits,
+        is_due,
+    } in &asked.codes
+    {
+        let is_it = |(to, text): &&(String, String)| to == phone && text.contains(digits.as_str());
         let sent = texts.iter().filter(is_it).count();
         if sent > 1 {
-            broken.push(format!("the code {code} went to {phone} {sent} times"));
+            broken.push(format!("the code {digits} went to {phone} {sent} times"));
+        }
+        if sent == 0 && *is_due {
+            broken.push(format!(
+                "the code {digits} never went to {phone}, and nothing was broken"
+            ));
         }
     }
 }
@@ -95,6 +108,12 @@ fn tickets(world: &World, sign_up: &SignUp, broken: &mut Vec<String>) {
     if is_verified && (posted == 0 || !sign_up.said_yes) {
         broken.push(format!("{phone} is verified, and never said YES"));
     }
+    if world.is_calm && sign_up.would_say_yes && !is_verified {
+        broken.push(format!(
+            "{phone} is not verified, and nothing was broken: YES was said: {}",
+            sign_up.said_yes
+        ));
+    }
     let thanked = world
         .sandbox
         .twilio
@@ -117,7 +136,7 @@ fn purchases(world: &World, asked: &Asked, broken: &mut Vec<String>) {
             .iter()
             .filter(|number| number.field("FriendlyName") == name)
             .count();
-        if mine > 1 {
+        if mine > 1 || (world.is_calm && mine == 0) {
             broken.push(format!("{mine} numbers belong to {id}"));
         }
     }
@@ -132,19 +151,43 @@ fn purchases(world: &World, asked: &Asked, broken: &mut Vec<String>) {
 
 /// A text to a company number reaches the employee once. Twilio's own answer carries it, so a repeated webhook is the only danger.
 fn forwards(world: &World, asked: &Asked, broken: &mut Vec<String>) {
-    let texts = world.sandbox.twilio.texts(super::world::MOBILE);
+    let texts = world.sandbox.twilio.texts(MOBILE);
     for body in &asked.forwarded {
         let got = texts
             .iter()
             .filter(|text| text.body.contains(body.as_str()))
             .count();
-        if got > 1 {
+        if got > 1 || (world.is_calm && got == 0) {
             broken.push(format!("{body:?} was forwarded {got} times"));
         }
     }
 }
 
-/// No process ended by itself, none wrote of a panic, and no line holds a number or a code.
+/// A call to the company number rings at the employee's mobile only. If nothing was broken, it rings.
+fn calls(world: &World, asked: &Asked, broken: &mut Vec<String>) {
+    for dialled in &asked.calls {
+        if dialled.iter().any(|number| number != MOBILE) || dialled.len() > 1 {
+            broken.push(format!("a call was put through to {dialled:?}"));
+        }
+        if world.is_calm && dialled.is_empty() {
+            broken.push("a call was not put through, and nothing was broken".to_owned());
+        }
+    }
+}
+
+/// Whether a text of the line has this code as a word. Times and ids hold such digits by chance.
+fn holds(line: &Value, code: &str) -> bool {
+    match line {
+        Value::String(text) => text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| word == code),
+        Value::Array(values) => values.iter().any(|value| holds(value, code)),
+        Value::Object(fields) => fields.values().any(|value| holds(value, code)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// No process ended by itself, none wrote of a panic, and no line holds a number, a code or a ticket.
 fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     for (name, lambda) in &world.functions {
         let killed = asked
@@ -163,7 +206,16 @@ fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
             if line.contains("panicked") {
                 broken.push(format!("{name}: {line}"));
             }
-            let phones = asked.codes.iter().map(|(phone, _)| phone);
+            let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
+            let told = |code: &&Code| holds(&parsed, &code.digits);
+            if let Some(code) = asked.codes.iter().find(told) {
+                broken.push(format!("{name} wrote the code {}: {line}", code.digits));
+            }
+            let tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
+            if tickets.into_iter().any(|ticket| line.contains(ticket)) {
+                broken.push(format!("{name} wrote a ticket: {line}"));
+            }
+            let phones = asked.codes.iter().map(|code| &code.phone);
             let phones = phones.chain(asked.sign_ups.iter().map(|sign_up| &sign_up.phone));
             if let Some(phone) = phones.into_iter().find(|phone| line.contains(&phone[3..])) {
                 broken.push(format!("{name} wrote {phone}: {line}"));
