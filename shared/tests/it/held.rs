@@ -275,10 +275,16 @@ async fn requests_are_forgotten_a_day_after_their_end() {
 #[tokio::test]
 async fn of_very_many_requests_the_newest_150_stay() {
     let phone = Phone::start().await;
+    let mut item = json!({
+        "pk": { "S": "pending#+4512345678" }, "sk": { "S": "pending" },
+        "expires_at": { "N": (NOW + DAY).to_string() },
+    });
     for n in 0..152 {
-        let id = format!("{n:03}");
-        phone.add(&request(&id, &id, n)).await;
+        item[format!("r_{n:03}")] = json!({ "M": {
+            "created_at": { "N": (NOW + n).to_string() }, "expires_at": { "N": (NOW + 3_600).to_string() },
+        } });
     }
+    phone.sandbox.aws.put(item).await;
     phone.tidy(200).await;
     let slots = phone.slots().await;
     assert_eq!((slots.len(), &*slots[0]), (150, "002"));
