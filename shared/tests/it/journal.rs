@@ -59,9 +59,10 @@ async fn item(table: &Table, seconds: u64) -> Option<Item> {
 async fn an_entry_that_waits_for_receipts_answers_no_longer_than_another() {
     for (is_awaiting, end) in [(false, 600), (true, WAIT_FOR_RECEIPTS)] {
         let (_sandbox, table) = setup().await;
-        let own = match is_awaiting {
-            true => awaiting("one", "+4520304050"),
-            false => entry("one"),
+        let own = if is_awaiting {
+            awaiting("one", "+4520304050")
+        } else {
+            entry("one")
         };
         claim(&table, &own).await;
         own.settle(&table, &sent(None, None)).await.unwrap();
