@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn a_company_number_is_one_in_e164() {
+        for (primary, expected) in [(OURS, Some(number(OURS))), (NATIONAL, None), ("", None)] {
+            let found = primary_number(&user("ACTIVE", MOBILE, primary));
+            assert_eq!(found, expected, "{primary}");
+        }
+    }
+
+    #[test]
     fn whose_mobile_is_rewritten() {
         let (none, costly) = (NumberState::default(), "+1 900 555 0123");
         for (status, mobile, primary, clean, rewritten, noted) in [
@@ -224,6 +232,7 @@ mod tests {
             let plan = plan_for(&user(status, mobile, primary), none, "", clean);
             let expected = (rewritten.parse().ok(), noted.parse().ok());
             let what = format!("{status} {mobile} {primary} {clean}");
+            assert_eq!(plan.changes_mobile(), expected != (None, None), "{what}");
             assert_eq!((plan.clean, plan.national), expected, "{what}");
         }
     }

@@ -67,10 +67,7 @@ pub(crate) fn understand(text: &str, words: &Confirming) -> Intent {
     let is_word = |tokens: &[String]| words.0.contains(&tokens.join(" "));
     let is_code = |code: &String| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
     // "Yes ❤️": an emoji at the end counts as punctuation, unless the configured word ends with it.
-    while tokens.len() > 1
-        && !is_word(&tokens)
-        && tokens.last().is_some_and(|word| word.chars().all(is_emoji))
-    {
+    while !is_word(&tokens) && tokens.last().is_some_and(|word| word.chars().all(is_emoji)) {
         tokens.pop();
     }
     match tokens.as_slice() {
@@ -119,6 +116,8 @@ mod tests {
     use super::*;
     use ::words::Language;
     use proptest::prelude::*;
+    use shared::platform::Platform;
+    use shared::platform::config::read;
     use shared::rules::words::Localizer;
 
     fn words(list: &str) -> Confirming {
@@ -133,7 +132,7 @@ mod tests {
             code: code.map(str::to_owned),
         };
         let plain = "yes|YES |Yes.|\"yes\"|yes!!|YES\n|ＹＥＳ|\u{a0}yes\u{a0}|y\u{200d}es|\u{feff}yes|¡sí!|si\u{301}|\
-            Ja   tak|👍\u{fe0f}|«YES»|‘yes’|\u{202e}yes|👍🏽|Yes ❤️|yes! 🎉🎉 👍🏿";
+            Ja   tak|ja\ttak|👍\u{fe0f}|«YES»|‘yes’|\u{202e}yes|👍🏽|Yes ❤️|yes! 🎉🎉 👍🏿";
         let other = "| |yes please|yes no|no yes|yesterday|y e s|I said YES yesterday|oui|ja|YES 482|YES 48211|YES 48 21|\
             4821|YES4821|stop it|yes\0no|YES ٤٨٢١|!!!|❤️|❤️ yes";
         for (texts, intent) in [
@@ -204,6 +203,63 @@ mod tests {
         }
         for text in "はいはい|いいえ|لا|نعم لا|s".split('|') {
             assert_eq!(understand(text, &words), Intent::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reply_has_at_most_200_bytes() {
+        let words = words("yes");
+        let of = |bytes: usize| format!("yes{}", " ".repeat(bytes - 3));
+        assert_eq!(understand(&of(200), &words), Intent::Confirm { code: None });
+        assert_eq!(understand(&of(201), &words), Intent::Other);
+    }
+
+    /// What is wrong with the words of these settings.
+    fn problems(name: &str, value: &str) -> Vec<String> {
+        let lookup = |asked: &str| {
+            let fixed = [
+                ("TABLE_NAME", "table"),
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_ACCESS_KEY_ID", "AKIA"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ];
+            let mut all = [(name, value)].into_iter().chain(fixed);
+            let found = all.find(|(key, _)| *key == asked);
+            found.map(|(_, value)| value.to_owned())
+        };
+        let read = read(&lookup, |source| {
+            let platform = Platform::read(source);
+            crate::texts::read(&platform, source);
+        });
+        read.map_or_else(|problems| problems.0, |()| Vec::new())
+    }
+
+    #[test]
+    fn a_setting_with_a_word_that_cannot_confirm_is_named() {
+        for (name, value, of) in [
+            (
+                "CORRECT_SMS_RESPONSE",
+                ["YES,OK", "YES,!", "YES,stop"],
+                "CORRECT_SMS_RESPONSE",
+            ),
+            (
+                "WORDS",
+                [
+                    r#"{"en":{"confirm-words":"YES,OK"}}"#,
+                    r#"{"en":{"confirm-words":"YES,!"}}"#,
+                    r#"{"en":{"confirm-words":"YES,stop"}}"#,
+                ],
+                "WORDS: confirm-words",
+            ),
+        ] {
+            let [fine, empty, stop] = value;
+            assert_eq!(problems(name, fine), [""; 0]);
+            assert_eq!(
+                problems(name, empty),
+                [format!("{of} holds an entry without a letter")]
+            );
+            let opts_out = "holds a word that opts out of all texts, such as STOP or END";
+            assert_eq!(problems(name, stop), [format!("{of} {opts_out}")]);
         }
     }
 

@@ -273,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn a_written_number_has_at_most_40_bytes() {
+        for (blanks, expected) in [
+            (29, Some(Route::ToNumber(number(STRANGER), "x"))),
+            (30, None),
+        ] {
+            let body = format!("+4512345678{}:x", " ".repeat(blanks));
+            let sms = sms(MOBILE, &body);
+            let expected = expected.unwrap_or(Route::ToLastCorrespondent(&body));
+            assert_eq!(decided(&sms, ann(Some(MOBILE)), None), Ok(expected));
+        }
+    }
+
+    #[test]
     fn senders() {
         let served =
             "+4512345678|12345|+12345|ACME Inc|A&B|A|Zürich|Åse|Ñanda Ço|Çelik|ΔΦ|Grøn & blå";

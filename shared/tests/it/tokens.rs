@@ -310,12 +310,34 @@ async fn a_lease_of_one_who_died_ends() {
         ],
     )
     .await;
-    assert!(
-        get(&sharing(&sandbox), after(start, STALE + 5))
-            .await
-            .is_ok()
-    );
+    let requests = || sandbox.aws.dynamodb().exchanges().len();
+    let before = requests();
+    let late = sharing(&sandbox);
+    assert!(get(&late, after(start, STALE + 5)).await.is_ok());
     assert_eq!(sandbox.auth0.token_requests(), 3);
+    assert_eq!(requests() - before, 3, "it reads, leases and stores");
+    // Nor does anybody wait for a lease that a wrong clock made.
+    let far = epoch(start) + STALE + 1_000;
+    set_numbers(&sandbox, &[("lease_until", far), ("end", epoch(start))]).await;
+    let other = sharing(&sandbox);
+    assert!(get(&other, after(start, STALE)).await.is_ok());
+    assert_eq!(sandbox.auth0.token_requests(), 4);
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_another_gives_up_and_looks_less_and_less_often() {
+    let sandbox = Sandbox::start().await;
+    let start = now();
+    get(&sharing(&sandbox), start).await.unwrap();
+    let leased = epoch(start) + STALE + 50;
+    set_numbers(&sandbox, &[("lease_until", leased), ("end", epoch(start))]).await;
+    sandbox.aws.dynamodb().clear_exchanges();
+    let result = get(&sharing(&sandbox), after(start, STALE)).await;
+    assert!(is_unavailable(&result), "{result:?}");
+    assert_eq!(sandbox.auth0.token_requests(), 1);
+    // After 40 to 80 milliseconds, twice as many, and so on up to 300 to 600.
+    let looks = sandbox.aws.dynamodb().exchanges().len();
+    assert!((2..=30).contains(&looks), "{looks}");
 }
 
 #[tokio::test]

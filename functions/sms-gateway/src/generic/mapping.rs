@@ -102,6 +102,7 @@ impl Mapping {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use shared::platform::config;
 
     use super::*;
@@ -109,6 +110,22 @@ mod tests {
     fn problems(mapping: &str) -> Vec<String> {
         let lookup = |_: &str| Some(mapping.to_owned());
         config::read(&lookup, Mapping::read).map_or_else(|problems| problems.0, |_| Vec::new())
+    }
+
+    #[test]
+    fn what_is_absent_null_or_blank_is_not_found() {
+        let pointer = Pointer(Some("/a".to_owned()));
+        for (body, found, text) in [
+            (json!({ "a": "x" }), Some(json!("x")), Some("x")),
+            (json!({ "a": " " }), Some(json!(" ")), None),
+            (json!({ "a": 7 }), Some(json!(7)), None),
+            (json!({ "a": null }), None, None),
+            (json!({ "b": "x" }), None, None),
+        ] {
+            assert_eq!(pointer.find(&body), found.as_ref(), "{body}");
+            assert_eq!(pointer.text(&body), text, "{body}");
+            assert_eq!(Pointer(None).find(&body), None, "{body}");
+        }
     }
 
     #[test]

@@ -174,6 +174,12 @@ mod tests {
             (None, None)
         );
         let probed = broken.probe(until).unwrap();
+        let expected = State {
+            at: until,
+            probed_until: until + PROBE_SECONDS,
+            ..broken.clone()
+        };
+        assert_eq!(probed, expected);
         assert_eq!(probed.probe(until + PROBE_SECONDS - 1), None);
         // A probe may be lost.
         assert!(probed.probe(until + PROBE_SECONDS).is_some());
@@ -183,11 +189,15 @@ mod tests {
         };
         assert_eq!(next(&probed, true, until + 1), Some(healed));
         let again = next(&probed, false, until + 1).unwrap();
-        assert_eq!(
-            (again.broken_until, again.probed_until),
-            (until + 1 + BROKEN_SECONDS, 0)
-        );
+        let expected = State {
+            attempts: "fff".to_owned(),
+            at: until + 1,
+            broken_until: until + 1 + BROKEN_SECONDS,
+            ..State::default()
+        };
+        assert_eq!(again, expected);
         assert_eq!(again.probe(until + 2), None);
+        assert_eq!(State::default().probe(until), None, "it is not broken");
         // Tried as the last one, it worked.
         assert_eq!(next(&broken, true, 104).unwrap().broken_until, 0);
         for state in [

@@ -1,6 +1,7 @@
 //! What a verified form says. Whether it is verified is tested in `shared/tests/it/twilio_webhooks.rs`.
 
 use super::*;
+use crate::platform::config;
 
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
@@ -61,6 +62,15 @@ fn a_parameter_that_comes_twice_is_seen() {
         let form = Form::parse(body.as_bytes()).unwrap();
         assert_eq!(form.repeats(), repeats, "{body}");
     }
+}
+
+#[test]
+fn the_public_url_is_a_setting() {
+    let url = "https://sms.acme.example";
+    let lookup = |name: &str| (name == "PUBLIC_URL").then(|| url.to_owned());
+    let read = config::read(&lookup, public_url).unwrap();
+    assert_eq!(read, url.parse().ok());
+    assert_eq!(config::read(&|_| None, public_url).unwrap(), None);
 }
 
 #[test]
