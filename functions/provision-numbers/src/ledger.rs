@@ -60,7 +60,7 @@ pub(crate) struct Entry {
     pub(crate) stage: Option<Stage>,
     pub(crate) number: Option<E164>,
     pub(crate) sid: Option<String>,
-    /// When the purchase was planned (epoch seconds).
+    /// When the last purchase was planned that may have been made (epoch seconds).
     pub(crate) planned_at: u64,
     /// When the user was first seen gone (epoch seconds).
     pub(crate) gone_since: Option<u64>,
@@ -107,6 +107,9 @@ pub(crate) struct Waiting {
 pub(crate) struct Ledger<'a> {
     pub(crate) table: &'a Table,
     pub(crate) now: SystemTime,
+    /// When the run began (milliseconds since 1970). A record that a later run has written stays: this
+    /// run's lease is over, and a write of it comes late.
+    pub(crate) run: u64,
     /// A dry run reads the items and writes none.
     pub(crate) dry_run: bool,
 }
@@ -226,13 +229,13 @@ impl Ledger<'_> {
         Ok(item.as_ref().map(Entry::from_item).unwrap_or_default())
     }
 
-    /// Notes that this number is about to be bought. Queues the user, so that the next run begins
-    /// there.
-    pub(crate) async fn plan(&self, id: &str, number: &E164) -> Result<(), Unavailable> {
+    /// Notes that this number is about to be bought, and when that was planned (epoch seconds).
+    /// Queues the user, so that the next run begins there.
+    pub(crate) async fn plan(&self, id: &str, number: &E164, at: u64) -> Result<(), Unavailable> {
         let update = self
             .staged(id, Stage::Planned)
             .set("number", number.reveal())
-            .set("planned_at", epoch(self.now))
+            .set("planned_at", at)
             .remove("sid");
         self.write_both(update, self.queued([id])).await
     }
@@ -240,7 +243,7 @@ impl Ledger<'_> {
     /// Notes that the number was certainly not bought.
     pub(crate) async fn forget(&self, id: &str) -> Result<(), Unavailable> {
         let update = self.record(id).remove("stage").remove("number");
-        self.write(update.remove("planned_at")).await
+        self.write_record(update.remove("planned_at")).await
     }
 
     /// Notes that this number of the account belongs to the user.
@@ -288,20 +291,21 @@ impl Ledger<'_> {
         written: &str,
     ) -> Result<(), Unavailable> {
         let update = self.record(id).set("mobile", mobile.reveal());
-        self.write(update.set("mobile_written", written)).await
+        self.write_record(update.set("mobile_written", written))
+            .await
     }
 
     /// Notes that Okta refuses to change the mobile number, because the profile gets it from
     /// another directory.
     pub(crate) async fn note_unwritable(&self, id: &str) -> Result<(), Unavailable> {
         let until = epoch(self.now) + DAY;
-        self.write(self.record(id).set("unwritable_until", until))
+        self.write_record(self.record(id).set("unwritable_until", until))
             .await
     }
 
     /// Moves the number of this record to its next stage.
     pub(crate) async fn advance(&self, id: &str, stage: Stage) -> Result<(), Unavailable> {
-        self.write(self.staged(id, stage)).await
+        self.write_record(self.staged(id, stage)).await
     }
 
     /// Notes when the user left, and queues the user, so that a return is noticed.
@@ -311,7 +315,11 @@ impl Ledger<'_> {
     }
 
     fn record(&self, id: &str) -> Update {
-        Update::new(entry(id)).set("expires_at", epoch(self.now) + RETENTION_SECONDS)
+        Update::new(entry(id))
+            .set("expires_at", epoch(self.now) + RETENTION_SECONDS)
+            .set("run", self.run)
+            .only_if("attribute_not_exists(run) OR run <= :run")
+            .bind(":run", self.run)
     }
 
     fn staged(&self, id: &str, stage: Stage) -> Update {
@@ -335,10 +343,23 @@ impl Ledger<'_> {
         self.table.update(update).await.map(drop)
     }
 
-    async fn write_both(&self, one: Update, other: Update) -> Result<(), Unavailable> {
+    async fn write_record(&self, record: Update) -> Result<(), Unavailable> {
         if self.dry_run {
             return Ok(());
         }
-        self.table.update_all(vec![one, other]).await.map(drop)
+        match self.table.update(record).await? {
+            Write::Done(_) => Ok(()),
+            Write::Refused(_) => Err(Unavailable::overtaken()),
+        }
+    }
+
+    async fn write_both(&self, record: Update, other: Update) -> Result<(), Unavailable> {
+        if self.dry_run {
+            return Ok(());
+        }
+        match self.table.update_all(vec![record, other]).await? {
+            None => Ok(()),
+            Some(_) => Err(Unavailable::overtaken()),
+        }
     }
 }

@@ -96,6 +96,7 @@ impl Function for App {
         let ledger = Ledger {
             table: &self.table,
             now,
+            run: 0,
             dry_run: false,
         };
         Ok(hook::answer(request, &self.hook, &ledger).await)

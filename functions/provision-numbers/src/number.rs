@@ -8,7 +8,7 @@
 //! * After the purchase, answered or not, it finds the number by the user's name, or by its SID in
 //!   the ledger. It continues with that number.
 //! * If the purchase had no answer and no list shows the number yet, the planned number cannot be
-//!   bought. The run waits ten minutes before it plans another.
+//!   bought. Ten minutes after the last purchase that may have been made, a run plans another.
 //! * After "bought" or "wired" it finds the number in the same way. It checks the webhooks and
 //!   records the number. Both may be done twice.
 //! * After the change of the profile, answered or not, the number is in the profile. Nothing is
@@ -198,18 +198,25 @@ impl Run<'_> {
         }
     }
 
-    /// The number to buy: the planned one, or another one, which becomes the planned one.
+    /// The number to buy: the planned one, or another one. It is planned now: its purchase may be
+    /// made at any time from here on.
     async fn candidate(&mut self, id: &str, planned: Option<E164>) -> Result<Option<E164>, Stop> {
-        if planned.is_some() {
-            return Ok(planned);
-        }
-        let found = self.search(id).await?;
+        let found = match planned {
+            Some(number) => Some(number),
+            None => self.search(id).await?,
+        };
         if let Some(number) = &found {
-            let ledger = self.ledger();
-            ledger.plan(id, number).await?;
-            self.note_queued(id, &ledger);
+            let now = epoch(self.now());
+            self.plan_purchase(id, number, now).await?;
         }
         Ok(found)
+    }
+
+    async fn plan_purchase(&mut self, id: &str, number: &E164, at: u64) -> Result<(), Stop> {
+        let ledger = self.ledger();
+        ledger.plan(id, number, at).await?;
+        self.note_queued(id, &ledger);
+        Ok(())
     }
 
     async fn search(&mut self, id: &str) -> Result<Option<E164>, Stop> {
@@ -258,6 +265,10 @@ impl Run<'_> {
         self.stock.purchases -= 1;
         let refused = matches!(error, CallError::Refused(_) | CallError::NotFound);
         if again && refused && epoch(self.now()) < entry.planned_at + LAG {
+            // This purchase was not made. An earlier one may have been.
+            if let Some(number) = &entry.number {
+                self.plan_purchase(id, number, entry.planned_at).await?;
+            }
             let reason = "it is not known yet whether the last purchase was made";
             return Ok(self.report.fail(id, "buy", reason));
         }

@@ -62,6 +62,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// In milliseconds since 1970, because a run may begin in the second in which the last one ended.
+    fn began(&self) -> u64 {
+        let since = self.started_at.duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
+    }
+
     pub(crate) fn now(&self) -> SystemTime {
         self.started_at + self.started.elapsed()
     }
@@ -139,6 +147,7 @@ impl<'a> Run<'a> {
         Ledger {
             table: &self.app.table,
             now: self.now(),
+            run: self.clock.began(),
             dry_run: self.settings.dry_run,
         }
     }

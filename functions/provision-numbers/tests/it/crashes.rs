@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sandbox::wire::{Fault, Server};
+use sandbox::wire::{Exchange, Fault, Server};
 use serde_json::json;
 
-use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, days_ago, did, wait_until};
+use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, answer, days_ago, did, wait_until};
 
 fn server<'a>(scene: &'a Scene, which: &str) -> &'a Server {
     match which {
@@ -147,6 +147,100 @@ async fn an_unanswered_purchase_that_no_list_shows_yet_is_waited_for() {
         "{report}"
     );
     assert_eq!((twilio.purchases(), did(&scene.run().await)), (1, 0));
+}
+
+/// When the ledger says that the purchase was planned.
+async fn planned_at(scene: &Scene, id: &str) -> u64 {
+    let planned = scene.journal(id, &[]).await;
+    planned["planned_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+async fn plan_seems_older(scene: &Scene, id: &str, seconds: u64) -> u64 {
+    let earlier = planned_at(scene, id).await - seconds;
+    let change = ("planned_at", json!({ "N": earlier.to_string() }));
+    scene.journal(id, &[change]).await;
+    earlier
+}
+
+/// The first purchase was not made. The second may have been, long after it.
+#[tokio::test]
+async fn a_second_unanswered_purchase_is_waited_for_from_its_own_time_on() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    let id = scene.sandbox.okta.hire("Ann", CLEAN_MOBILE, "");
+    twilio.lag(true);
+    let faults = twilio.server().faults();
+    faults.next_for("POST", Fault::ResetBefore);
+    scene.run().await;
+    plan_seems_older(&scene, &id, 600).await;
+    faults.next_for("POST", Fault::ResetAfter);
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 1);
+    let at = plan_seems_older(&scene, &id, 100).await;
+    let report = scene.run().await;
+    assert_eq!(
+        report["failed"][0]["reason"], "it is not known yet whether the last purchase was made",
+        "{report}"
+    );
+    // Asking again does not make the wait longer.
+    assert_eq!((twilio.purchases(), planned_at(&scene, &id).await), (1, at));
+    twilio.lag(false);
+    scene.run().await;
+    assert_eq!(
+        (scene.profile(&id, "primaryPhone"), twilio.purchases()),
+        (scene.numbers_of(&id)[0].number.clone(), 1)
+    );
+}
+
+/// The write of a killed run comes when the next run has bought another number, of which only the
+/// ledger knows.
+#[tokio::test]
+async fn a_late_write_does_not_replace_what_a_later_run_has_written() {
+    let scene = Scene::hurried(Duration::from_secs(3)).await;
+    let twilio = &scene.sandbox.twilio;
+    let (dynamodb, id) = (
+        scene.sandbox.aws.dynamodb(),
+        scene.sandbox.okta.hire("Ann", CLEAN_MOBILE, ""),
+    );
+    twilio.lag(true);
+    // The purchase is refused. That the plan is void is written late.
+    let refused = answer(400, r#"{"code":21422}"#);
+    twilio.server().faults().next_for("POST", refused);
+    let late = Duration::from_secs(9);
+    for delay in [Duration::ZERO, late] {
+        let fault = Fault::Delay(delay);
+        dynamodb.faults().next_with(r#""planned_at""#, fault);
+    }
+    let is_void = |exchange: &Exchange| {
+        let body = String::from_utf8_lossy(&exchange.request);
+        body.contains("planned_at") && !body.contains("TransactItems")
+    };
+    let voids = || {
+        let exchanges = dynamodb.exchanges();
+        exchanges.into_iter().filter(is_void).collect::<Vec<_>>()
+    };
+    let killing = async {
+        wait_until(|| !voids().is_empty()).await;
+        scene.kill().await;
+    };
+    let (_report, ()) = tokio::join!(scene.try_run(), killing);
+    scene.wait_for_the_lease().await;
+    twilio.server().faults().next_for("POST", Fault::ResetAfter);
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 1);
+    wait_until(|| voids()[0].took > Duration::ZERO).await;
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 1);
+    twilio.lag(false);
+    scene.run().await;
+    assert_eq!(
+        (scene.profile(&id, "primaryPhone"), twilio.purchases()),
+        (scene.numbers_of(&id)[0].number.clone(), 1)
+    );
 }
 
 #[tokio::test]
@@ -300,11 +394,6 @@ async fn a_killed_run_keeps_others_out_until_lambda_would_have_ended_it() {
     };
     let (_report, ()) = tokio::join!(scene.try_run(), killing);
     assert_eq!(scene.run().await["locked"], true);
-    let lease: u64 = scene.items("number#run").await[0]["lease_until"]["N"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    wait_until(|| sandbox::now().as_secs() >= lease).await;
+    scene.wait_for_the_lease().await;
     assert_eq!(scene.run().await["purchased"][0]["user"], json!(id));
 }

@@ -85,6 +85,16 @@ impl Scene {
         panic!("runs do not come to rest");
     }
 
+    /// Waits until the lease of a killed run is over.
+    pub(crate) async fn wait_for_the_lease(&self) {
+        let lease = self.items("number#run").await[0]["lease_until"]["N"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        wait_until(|| sandbox::now().as_secs() >= lease).await;
+    }
+
     /// The numbers bought for this user.
     pub(crate) fn numbers_of(&self, id: &str) -> Vec<Owned> {
         let name = format!("switchboard:{id}");

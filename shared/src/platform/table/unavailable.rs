@@ -14,6 +14,11 @@ impl Unavailable {
         Self("no answer in time".to_owned())
     }
 
+    /// A later instance is at work on the item.
+    pub fn overtaken() -> Self {
+        Self("a later instance has written the item".to_owned())
+    }
+
     /// Other instances changed the item before each of our writes.
     pub fn busy() -> Self {
         Self("the item changed too often".to_owned())
