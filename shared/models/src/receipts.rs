@@ -294,20 +294,20 @@ impl Protocol for Receipts {
         let provider = Provider::of(call);
         let mut sent = world.seen.clone();
         let known = Known::of(&world.items);
-        let mut of = known.send;
+        let mut owner = known.send;
         if !self.is_gateway(caller) {
             let is_claimed = !known.trying.is_empty() && known.tried.contains(provider.word());
             // The same text was claimed anew in between. The attempt belongs to the send before.
-            let is_of_before = of != sent.attempt.send;
+            let is_of_before = owner != sent.attempt.send;
             let is_unclaimed = !is_claimed && !is_of_before;
             if sent.attempt.is_forbidden || is_unclaimed || self.is_over(world) {
                 sent.broken.insert(NEVER_AFTER);
             }
-            of.clone_from(&sent.attempt.send);
+            owner.clone_from(&sent.attempt.send);
         }
         let all = sent.accepted.iter().filter(|((_, by), _)| *by == provider);
         let number = 1 + all.map(|(_, count)| count).sum::<u8>();
-        *sent.accepted.entry((of, provider)).or_default() += 1;
+        *sent.accepted.entry((owner, provider)).or_default() += 1;
         let id = provider.id(number);
         if self.is_gateway(caller) {
             return vec![(Reply::word(&id), sent)];

@@ -1,7 +1,7 @@
 //! A code that did not arrive goes to the next provider, and something overtakes it. The models of
 //! `shared/models` found these orders.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use sandbox::receipts::Fate;
 use sandbox::scene::number;
@@ -44,7 +44,7 @@ async fn kept() -> Scene {
     let clickatell = &scene.sandbox.clickatell;
     clickatell.receipts().usually(Fate::never());
     scene.sent("plivo", "id-1").await;
-    let at = SystemTime::now() - Duration::from_secs(SILENT);
+    let at = UNIX_EPOCH + sandbox::now() - Duration::from_secs(SILENT);
     let second = sandbox::now().as_secs() - SILENT;
     let reference = Reference::parse(REFERENCE).unwrap();
     let text = Text {
@@ -178,7 +178,8 @@ async fn a_late_receipt_of_a_replaced_message_says_nothing_about_a_later_send() 
     let at = number(&entry["sent_at"]);
     forgotten["forgotten_at"] = json!({ "N": at.to_string() });
     scene.sandbox.aws.put(forgotten).await;
-    let (now, second) = (SystemTime::now(), sandbox::now().as_secs());
+    let second = sandbox::now().as_secs();
+    let now = UNIX_EPOCH + Duration::from_secs(second);
     let id = REFERENCE.replacen('-', "#", 1);
     let claim = Entry::new(&id, random::owner_id(), second + 30, second + 60);
     let claim = claim
