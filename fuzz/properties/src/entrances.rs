@@ -4,13 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sandbox::auth0::Signer;
-use sandbox::{
-    GENERIC_TOKEN, HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, Sandbox, auth0, clickatell, plivo,
-    supabase, twilio, vonage,
-};
+use sandbox::{GENERIC_TOKEN, HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, Sandbox};
 use serde_json::{Value, json};
 use shared::platform::Platform;
 use shared::platform::config;
@@ -19,51 +14,29 @@ use shared::platform::request::Request;
 use shared::platform::runtime::{Function, now};
 use tokio::runtime::Runtime;
 
-use crate::requests::decoded;
+use crate::proofs::Proof;
 
 /// After so many requests the world is a new one: limits are full by then.
 const REQUESTS: u64 = 2_000;
 /// No function may take longer for a request. Some wait on purpose for another one's end.
 const LONGEST: Duration = Duration::from_secs(20);
 
-const REFERENCE: &str = "code-AAAAAAAAAAAAAAAAAAAAAA";
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
+/// The headers of a Standard Webhook.
+const STANDARD: &[&str] = &["webhook-id", "webhook-timestamp", "webhook-signature"];
+/// The headers of Plivo's signature.
+const PLIVO: &[&str] = &[
+    "x-plivo-signature-v3-nonce",
+    "x-plivo-signature-v3",
+    "x-plivo-signature-ma-v3",
+];
 
 /// Where bytes of strangers come in: the letter that chooses it, the function, the path, and what
 /// proves the caller.
 type Entrance = (u8, &'static str, &'static str, Proof);
 
-/// What proves the caller, and the form of what he says.
-#[derive(Clone, Copy)]
-enum Proof {
-    /// Twilio's signature over a form.
-    Twilio,
-    /// Plivo's signature over a form.
-    Plivo,
-    /// Vonage's signature over a form.
-    Vonage,
-    /// Vonage's signed hash of JSON.
-    VonageCall,
-    /// Mailgun's signature beside the fields of a form.
-    Mailgun,
-    /// The same, as parts. The boundary is `b`.
-    MailgunParts,
-    /// The signature of the Standard Webhooks over JSON.
-    Webhook,
-    /// The `Authorization` header, with JSON.
-    Header(&'static str),
-    /// The same, with a form.
-    FormHeader(&'static str),
-    /// The path.
-    Path,
-    /// Auth0's access token, for a GET whose path and query are what is sent.
-    Access,
-    /// The right to invoke the function: what is sent is the event.
-    Direct,
-}
-
-const ENTRANCES: [Entrance; 24] = [
+const ENTRANCES: [Entrance; 36] = [
     (b'a', "sms-gateway", "/", Proof::Header("")),
     (b'b', "sms-gateway", "/okta", Proof::Header(OKTA_HOOK_TOKEN)),
     (b'c', "sms-gateway", "/hooks/send-sms", Proof::Webhook),
@@ -102,22 +75,73 @@ const ENTRANCES: [Entrance; 24] = [
     (b'u', "secure-api", "", Proof::Access),
     (b'v', "send-verification-sms", "/", Proof::Mailgun),
     (b'w', "send-verification-sms", "/", Proof::MailgunParts),
-    (b'x', "delivery-status", "/vonage", Proof::VonageCall),
+    (b'x', "delivery-status", "/vonage/", Proof::VonageCall),
+    (b'y', "ivr-validate", "/voice/", Proof::TwilioStep),
+    (b'z', "api-call", "/", Proof::TwilioJson),
+    (b'A', "delivery-status", "/vonage", Proof::VonageQuery),
+    (b'B', "provision-numbers", "/okta", Proof::Challenge),
+    (
+        b'C',
+        "sms-gateway",
+        "/hooks/send-sms",
+        Proof::None(STANDARD, JSON),
+    ),
+    (
+        b'D',
+        "sms-gateway",
+        "/generic",
+        Proof::None(&["x-signature"], JSON),
+    ),
+    (
+        b'E',
+        "sms-gateway",
+        "/",
+        Proof::None(&["authorization"], JSON),
+    ),
+    (b'F', "delivery-status", "/plivo/", Proof::None(PLIVO, FORM)),
+    (
+        b'G',
+        "delivery-status",
+        "/vonage/",
+        Proof::None(&["authorization"], JSON),
+    ),
+    (b'H', "delivery-status", "/vonage", Proof::None(&[], FORM)),
+    (
+        b'I',
+        "receive-confirmation-sms",
+        "/",
+        Proof::None(&["x-twilio-signature"], FORM),
+    ),
+    (b'J', "send-verification-sms", "/", Proof::None(&[], FORM)),
 ];
 
+/// What a function made of an input.
+#[derive(Debug)]
+pub struct Told {
+    /// The status of its answer.
+    pub status: u16,
+    /// The outcome in its log.
+    pub outcome: &'static str,
+    /// How many texts Twilio took because of it.
+    pub texts: usize,
+}
+
 /// Whatever an authenticated caller sends, the function answers in time and without an error of its
-/// own, and asks nobody for anything that the providers would refuse as malformed. The first byte
-/// of the input chooses the entrance. The rest is what the caller sends.
+/// own, and asks nobody for anything that the providers would refuse as malformed. What a sandbox
+/// signed is believed. What a caller signed without a key is refused. The first byte of the input
+/// chooses the entrance. The rest is what the caller sends.
 pub fn entrance(data: &[u8]) {
+    let _told = told(data);
+}
+
+/// The property [`entrance`], and what the function answered. `None`: the input is no request.
+pub fn told(data: &[u8]) -> Option<Told> {
     thread_local! {
         static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
     }
-    let Some((letter, sent)) = data.split_first() else {
-        return;
-    };
-    let Some(entrance) = ENTRANCES.iter().find(|entrance| entrance.0 == *letter) else {
-        return;
-    };
+    let (letter, sent) = data.split_first()?;
+    let mut entrances = ENTRANCES.iter();
+    let entrance = entrances.find(|entrance| entrance.0 == *letter)?;
     WORLD.with_borrow_mut(|world| {
         if world
             .as_ref()
@@ -125,16 +149,18 @@ pub fn entrance(data: &[u8]) {
         {
             *world = None;
         }
-        world.get_or_insert_with(World::new).ask(entrance, sent);
-    });
+        world.get_or_insert_with(World::new).ask(entrance, sent)
+    })
 }
 
 /// The sandbox, and the functions in this process.
-struct World {
+pub(crate) struct World {
     functions: BTreeMap<&'static str, Box<dyn Running>>,
-    access: String,
-    requests: u64,
-    sandbox: Sandbox,
+    /// Auth0's access token.
+    pub(crate) access: String,
+    /// How many requests there were.
+    pub(crate) requests: u64,
+    pub(crate) sandbox: Sandbox,
     runtime: Runtime,
 }
 
@@ -174,6 +200,8 @@ impl World {
             let sandbox = Sandbox::start().await;
             let accounts = sandbox::accounts::seed().expect("accounts.json");
             sandbox.load(&accounts).await;
+            let auth0 = &sandbox.auth0;
+            auth0.sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
             sandbox
         }));
         let issuer = sandbox.auth0.server().url() + "/";
@@ -238,8 +266,9 @@ impl World {
         }
     }
 
-    fn ask(&mut self, &(_, name, path, proof): &Entrance, sent: &[u8]) {
+    fn ask(&mut self, &(_, name, path, proof): &Entrance, sent: &[u8]) -> Option<Told> {
         self.requests += 1;
+        let before = self.sandbox.twilio.messages().len();
         let function = &self.functions[name];
         let begun = Instant::now();
         let reply = if matches!(proof, Proof::Direct) {
@@ -256,122 +285,26 @@ impl World {
         };
         let took = begun.elapsed();
         assert!(took < LONGEST, "{name}{path} took {took:?}");
-        if let Some(reply) = reply {
-            let is_known = (200..600).contains(&reply.status) && reply.status != 500;
-            assert!(is_known, "{name}{path}: {} {}", reply.status, reply.outcome);
-        }
         let complaints = self.sandbox.complaints();
         assert!(complaints.is_empty(), "{name}{path}: {complaints:?}");
-    }
-
-    /// The event of a request with what proves its caller.
-    fn event(&self, function: &str, path: &str, proof: Proof, sent: &[u8]) -> Value {
-        let now = sandbox::now().as_secs();
-        let url = self.sandbox.door(function).url();
-        let mut path = path.to_owned();
-        if matches!(proof, Proof::Twilio | Proof::Plivo) && path.len() > 1 && path.ends_with('/') {
-            path += REFERENCE;
+        let Reply {
+            status, outcome, ..
+        } = reply?;
+        let is_known = (200..600).contains(&status) && status != 500;
+        assert!(is_known, "{name}{path}: {status} {outcome}");
+        if proof.is_computed_twice(sent) {
+            let is_refused = ["bad_signature", "signature_missing"].contains(&outcome);
+            assert!(!is_refused, "{name}{path}: {outcome}");
         }
-        let (mut body, mut query, mut method) = (sent.to_vec(), String::new(), "POST");
-        let mut headers = json!({ "x-forwarded-for": "203.0.113.7" });
-        let mut kind = FORM;
-        match proof {
-            Proof::Twilio => {
-                let mut pairs = decoded(sent);
-                if function != "api-call" && pairs.iter().all(|(name, _)| name != "AccountSid") {
-                    body.extend(format!("&AccountSid={}", twilio::ACCOUNT_SID).into_bytes());
-                    pairs = decoded(&body);
-                }
-                pairs.sort();
-                pairs.dedup();
-                let signature = self.sandbox.twilio.sign(&format!("{url}{path}"), &pairs);
-                headers["x-twilio-signature"] = signature.into();
-            }
-            Proof::Plivo => {
-                let (token, url) = (plivo::AUTH_TOKEN, format!("{url}{path}"));
-                let (nonce, signature) = plivo::sign(token, &url, &decoded(sent));
-                headers["x-plivo-signature-v3"] = signature.into();
-                headers["x-plivo-signature-v3-nonce"] = nonce.into();
-            }
-            Proof::Vonage => {
-                body.extend(format!("&timestamp={now}").into_bytes());
-                let signature = vonage::sign(vonage::SIGNATURE_SECRET, &decoded(&body));
-                body.extend(format!("&sig={signature}").into_bytes());
-            }
-            Proof::VonageCall => {
-                let token = vonage::webhook_token(vonage::SIGNATURE_SECRET, sent, now);
-                headers["authorization"] = format!("Bearer {token}").into();
-                kind = JSON;
-            }
-            Proof::Mailgun => {
-                for (name, value) in self.triple(now) {
-                    body.extend(format!("&{name}={value}").into_bytes());
-                }
-            }
-            Proof::MailgunParts => {
-                body.extend(b"\r\n");
-                for (name, value) in self.triple(now) {
-                    let head = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"");
-                    body.extend(format!("{head}\r\n\r\n{value}\r\n").into_bytes());
-                }
-                body.extend(b"--b--\r\n");
-                kind = "multipart/form-data; boundary=b";
-            }
-            Proof::Webhook => {
-                let body = String::from_utf8_lossy(sent);
-                let id = format!("msg_{:08}", self.requests);
-                headers["webhook-signature"] =
-                    supabase::sign(supabase::SECRET, &id, now, &body).into();
-                headers["webhook-id"] = id.into();
-                headers["webhook-timestamp"] = now.to_string().into();
-                kind = JSON;
-            }
-            Proof::Header("") => {
-                headers["authorization"] = format!("Bearer {}", auth0::GATEWAY_BEARER_TOKEN).into();
-                kind = JSON;
-            }
-            Proof::Header(token) => {
-                headers["authorization"] = token.into();
-                kind = JSON;
-            }
-            Proof::FormHeader(token) => {
-                headers["authorization"] = format!("Bearer {token}").into();
-            }
-            Proof::Path => {
-                path += clickatell::CALLBACK_TOKEN;
-                kind = JSON;
-            }
-            Proof::Access => {
-                headers["authorization"] = format!("Bearer {}", self.access).into();
-                method = "GET";
-                let text = String::from_utf8_lossy(sent).into_owned();
-                let (before, after) = text.split_once('?').unwrap_or((&text, ""));
-                (path, query) = (before.to_owned(), after.to_owned());
-                body = Vec::new();
-            }
-            Proof::Direct => {}
+        if matches!(proof, Proof::None(..)) {
+            let is_refused = (400..500).contains(&status);
+            assert!(is_refused, "{name}{path}: {status} {outcome}");
         }
-        headers["content-type"] = kind.into();
-        let domain = url.trim_start_matches("http://");
-        json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
-            "body": STANDARD.encode(body), "isBase64Encoded": true,
-            "requestContext": {
-                "domainName": domain, "timeEpoch": now * 1_000,
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "fuzz" },
-            },
+        Some(Told {
+            status,
+            outcome,
+            texts: self.sandbox.twilio.messages().len() - before,
         })
-    }
-
-    /// Timestamp, token and signature of a mail. Mailgun uses each token once.
-    fn triple(&self, now: u64) -> [(&'static str, String); 3] {
-        let (time, token) = (now.to_string(), format!("{:050x}", self.requests));
-        let signature = self.sandbox.mailgun.sign(&time, &token);
-        [
-            ("timestamp", time),
-            ("token", token),
-            ("signature", signature),
-        ]
     }
 }
 

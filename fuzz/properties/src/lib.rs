@@ -10,6 +10,7 @@
 
 mod documents;
 mod entrances;
+mod proofs;
 mod requests;
 mod settings;
 mod signatures;
@@ -17,7 +18,7 @@ mod texts;
 mod tokens;
 
 pub use documents::{html, link};
-pub use entrances::entrance;
+pub use entrances::{Told, entrance, told};
 pub use requests::{event, form};
 pub use settings::setting;
 pub use signatures::signature;

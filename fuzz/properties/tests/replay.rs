@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use fuzz_properties::{PROPERTIES, Property};
+use fuzz_properties::{PROPERTIES, Property, Told, told};
 
 /// No input may take longer, not even where others work on the same machine.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -125,6 +125,78 @@ impl Dice {
             input.truncate(SIZE);
         }
         input
+    }
+}
+
+/// What the functions make of these inputs of the corpus, one after the other in a world of their own.
+fn asked(names: &'static [&str]) -> Vec<Told> {
+    let ask = move || -> Vec<Told> {
+        let read =
+            |name: &&str| fs::read(folder().join("corpus/entrance").join(name)).expect("a file");
+        let inputs = names.iter().map(read);
+        inputs
+            .map(|input| told(&input).expect("a request"))
+            .collect()
+    };
+    let thread = thread::Builder::new().stack_size(8 << 20).spawn(ask);
+    thread.expect("a thread").join().expect("no panic")
+}
+
+fn outcomes(told: &[Told]) -> Vec<&'static str> {
+    told.iter().map(|told| told.outcome).collect()
+}
+
+#[test]
+fn each_mail_of_the_corpus_becomes_a_text() {
+    for name in [
+        &["send-verification-sms"],
+        &["send-verification-sms-parts"],
+        &["send-verification-sms-password"],
+    ] {
+        let told = &asked(name)[0];
+        let Told {
+            status,
+            outcome,
+            texts,
+        } = told;
+        assert_eq!((*status, *outcome, *texts), (200, "sent", 1), "{name:?}");
+    }
+}
+
+#[test]
+fn the_call_of_the_corpus_comes_to_the_menu() {
+    let told = asked(&[
+        "ivr-validate-voice",
+        "ivr-validate-voice-1-account",
+        "ivr-validate-voice-2-pin",
+        "ivr-validate-voice-3-menu",
+    ]);
+    // No API runs behind the menu.
+    let expected = ["asked_account", "asked_pin", "greeted", "api_unavailable"];
+    assert_eq!(outcomes(&told), expected);
+}
+
+#[test]
+fn what_is_signed_otherwise_is_read_and_what_is_not_signed_is_refused() {
+    let told = asked(&[
+        "api-call-json",
+        "delivery-status-vonage-query",
+        "provision-numbers-challenge",
+        "sms-gateway-webhook-forged",
+        "sms-gateway-generic-forged",
+        "sms-gateway-generic-forged-hash",
+        "sms-gateway-forged",
+        "delivery-status-plivo-forged",
+        "delivery-status-vonage-call-forged",
+        "delivery-status-vonage-forged",
+        "receive-confirmation-sms-forged",
+        "send-verification-sms-forged",
+    ]);
+    let (signed, forged) = told.split_at(3);
+    assert_eq!(outcomes(signed)[1..], ["unknown_text", "verified"]);
+    for told in forged {
+        assert!([401, 403].contains(&told.status), "{told:?}");
+        assert_ne!(told.outcome, "signature_missing", "{told:?}");
     }
 }
 
