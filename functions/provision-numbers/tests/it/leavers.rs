@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sandbox::wire::{Exchange, Fault};
 use serde_json::json;
 
-use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago};
+use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago, wait_until};
 
 const DAY: [(&str, Option<&str>); 1] = [("RELEASE_AFTER_DAYS", Some("1"))];
 
@@ -51,6 +52,41 @@ async fn a_number_that_a_colleague_has_is_kept() {
         json!([{ "user": gone, "number": number }])
     );
     assert_eq!(twilio.releases(), 1);
+}
+
+/// After the run has read that the user is gone: a run may wait for Okta's limit.
+#[tokio::test]
+async fn whoever_comes_back_while_a_release_is_prepared_keeps_the_number() {
+    let scene = Scene::with(&DAY).await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let id = okta.hire("Ann", CLEAN_MOBILE, "");
+    scene.run().await;
+    let number = scene.profile(&id, "primaryPhone");
+    okta.set_status(&id, "DEPROVISIONED");
+    okta.set_status_changed(&id, days_ago(2));
+    okta.server().clear_exchanges();
+    let slowly = Fault::Trickle(Duration::from_millis(1));
+    okta.server().faults().next_for("primaryPhone+eq", slowly);
+    let back = async {
+        let is_searched = |exchange: &Exchange| {
+            exchange.target.contains("primaryPhone+eq") && exchange.took > Duration::ZERO
+        };
+        wait_until(|| okta.server().exchanges().iter().any(is_searched)).await;
+        okta.set_status(&id, "ACTIVE");
+    };
+    let (report, ()) = tokio::join!(scene.run(), back);
+    assert_eq!(
+        (&report["released"], twilio.releases()),
+        (&json!([]), 0),
+        "{report}"
+    );
+    assert_eq!(scene.numbers_of(&id)[0].number, number);
+    let report = scene.run().await;
+    assert_eq!(
+        (&report["failed"], scene.stage(&id).await.as_deref()),
+        (&json!([]), Some("recorded")),
+        "{report}"
+    );
 }
 
 /// Twice as many departed as a run looks into.
