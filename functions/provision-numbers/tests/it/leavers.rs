@@ -89,6 +89,29 @@ async fn whoever_comes_back_while_a_release_is_prepared_keeps_the_number() {
     );
 }
 
+/// The number's name says whose it is, and the forwarders learn it from the record.
+#[tokio::test]
+async fn a_number_that_gets_another_users_name_is_handed_over() {
+    let scene = Scene::with(&DAY).await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let gone = okta.hire("Ann", CLEAN_MOBILE, "");
+    scene.run().await;
+    let number = scene.profile(&gone, "primaryPhone");
+    okta.set_status(&gone, "DEPROVISIONED");
+    okta.set_status_changed(&gone, days_ago(2));
+    let heir = okta.hire("Bob", "+13025550101", "");
+    twilio.own(&number, &[("FriendlyName", &format!("switchboard:{heir}"))]);
+    let report = scene.run().await;
+    assert_eq!(
+        (scene.profile(&heir, "primaryPhone"), twilio.releases()),
+        (number.clone(), 0),
+        "{report}"
+    );
+    let owner = scene.items(&format!("number#{number}")).await;
+    assert_eq!(owner[0]["user"]["S"], json!(heir));
+    assert_eq!(twilio.purchases(), 1);
+}
+
 /// Twice as many departed as a run looks into.
 #[tokio::test]
 async fn departed_users_are_looked_into_some_in_each_run() {
