@@ -3,7 +3,7 @@
 //! | `pk` / `sk` | content |
 //! | --- | --- |
 //! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
-//! | `number#<E.164>` / `owner` | that it is a company number |
+//! | `number#<E.164>` / `owner` | that it is a company number, and whose (`user`) |
 //! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta failed for them |
 //! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users, and when it found nothing to do |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
@@ -130,7 +130,8 @@ fn entry(id: &str) -> Key {
     Key::new(format!("number#{id}"), "number")
 }
 
-/// The item of a number. It tells call-forward that this is a company number.
+/// The item of a number. It tells the forwarders that this is a company number, and for whom it was
+/// bought.
 fn company_number(number: &E164) -> Update {
     Update::new(Key::new(format!("number#{}", number.reveal()), "owner"))
 }

@@ -110,11 +110,17 @@ impl Run<'_> {
                 }
                 Ok(told)
             }
-            Departure::Release => self.release(id, &sid, entry).await,
+            Departure::Release => self.release(id, &sid, days, entry).await,
         }
     }
 
-    async fn release(&mut self, id: &str, sid: &str, entry: &Entry) -> Result<bool, Stop> {
+    async fn release(
+        &mut self,
+        id: &str,
+        sid: &str,
+        days: u64,
+        entry: &Entry,
+    ) -> Result<bool, Stop> {
         let app = self.app;
         // A release cannot be undone, so read the number again.
         let owned = match app.numbers.get(sid, self.now()).await {
@@ -127,17 +133,26 @@ impl Run<'_> {
         let Some(number) = number.or(entry.number.as_ref()) else {
             return Ok(true);
         };
-        let found = self.okta(async |users, now| {
+        let read = self.okta(async |users, now| {
             let attribute = Attribute::PrimaryPhone;
-            users.by_phone(attribute, number, now).await
-        });
-        match found.await {
-            Ok(found) if is_used_by_another(&found, id) => {
-                self.report.skip(id, "number_in_use_by_another");
-                return Ok(true);
+            let found = users.by_phone(attribute, number, now).await?;
+            // Read the user again, too: the user may have come back during a wait for Okta's limit.
+            match users.get(id, now).await {
+                Ok(user) => Ok((found, Some(user))),
+                Err(Okta::NotFound) => Ok((found, None)),
+                Err(error) => Err(error),
             }
-            Ok(_) => {}
+        });
+        let (found, user) = match read.await {
+            Ok(read) => read,
             Err(error) => return self.okta_failed(id, "release", error).await,
+        };
+        if is_used_by_another(&found, id) {
+            self.report.skip(id, "number_in_use_by_another");
+            return Ok(true);
+        }
+        if departure(user.as_ref(), entry.gone_since, days, self.now()) != Departure::Release {
+            return Ok(false);
         }
         if !self.settings.dry_run {
             if let Some(owned) = &owned {

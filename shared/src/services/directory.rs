@@ -3,7 +3,9 @@
 //!
 //! Okta and the copy in the table (`directory#<company number>`, 30 days) are asked at the same
 //! time, so that an outage costs no further round trip. Okta's answer counts whenever there is one:
-//! it overwrites the copy of a user who has left or is suspended. The copy is written only when
+//! it overwrites the copy of a user who has left or is suspended. Users may be allowed to edit their
+//! profiles, so provision-numbers notes for whom it bought a number (`number#<company number>`). In
+//! the profile of anybody else that number does not count. The copy is written only when
 //! something has changed, or when half of its life is over. Each instance remembers an answer for a
 //! minute. So a call and the requests after it, or a flood of texts to a number without an
 //! employee, cost Okta one request. Numbers without an employee are remembered apart, so that they
@@ -21,7 +23,7 @@ use crate::platform::reply::Failure;
 use crate::platform::table::{Item, Key, Table, Unavailable, Update};
 use crate::platform::time::{DAY, epoch};
 use crate::rules::phone::E164;
-use crate::vendors::okta::user::{Attribute, User};
+use crate::vendors::okta::user::{Attribute, Status, User};
 use crate::vendors::okta::users::{Found, Users};
 use crate::vendors::okta::{Access, CallError};
 
@@ -174,14 +176,15 @@ impl Directory {
             OKTA_TIME,
             self.users.by_phone(Attribute::PrimaryPhone, number, now),
         );
-        let (answer, copy) = tokio::join!(
+        let (answer, copy, bought) = tokio::join!(
             asked,
-            Table::within(TABLE_TIME, self.table.get(key(number), now))
+            Table::within(TABLE_TIME, self.table.get(key(number), now)),
+            Table::within(TABLE_TIME, self.table.get(bought(number), now))
         );
         let answer = answer
             .unwrap_or_else(|_| Err(CallError::Unavailable("Okta: no answer in time".to_owned())));
         let listing = match answer {
-            Ok(found) => self.accept(number, found, copy, now).await,
+            Ok(found) => self.accept(number, found, copy, bought, now).await,
             Err(error) => {
                 let copy = copy.map_err(|table| unavailable(&format!("{error}; {table}")))?;
                 let listing = copy
@@ -206,22 +209,28 @@ impl Directory {
     /// # Errors
     /// [`Unavailable`].
     pub async fn is_ours(&self, number: &E164, now: SystemTime) -> Result<bool, Unavailable> {
-        let bought = Key::new(format!("number#{}", number.reveal()), "owner");
         let (seen, bought) = tokio::try_join!(
             Table::within(TABLE_TIME, self.table.get(key(number), now)),
-            Table::within(TABLE_TIME, self.table.get(bought, now))
+            Table::within(TABLE_TIME, self.table.get(bought(number), now))
         )?;
         Ok(seen.is_some() || bought.is_some())
     }
 
-    /// Okta's answer as a listing. The copy is updated with it.
+    /// Okta's answer as a listing. The copy is updated with it. `bought`: what provision-numbers
+    /// noted about the number.
     async fn accept(
         &self,
         number: &E164,
         found: Found,
         copy: Result<Option<Item>, Unavailable>,
+        bought: Result<Option<Item>, Unavailable>,
         now: SystemTime,
     ) -> Listing {
+        let owner = bought.as_ref().ok().and_then(Option::as_ref);
+        let found = match owner.and_then(|item| item.text("user")) {
+            Some(owner) => rightful(found, owner),
+            None => found,
+        };
         let unread = match &found {
             Found::One(user) if user.status.is_served() => user
                 .mobile_phone
@@ -235,10 +244,11 @@ impl Directory {
         {
             employee.mobile = self.as_read_before(id, written, now).await;
         }
-        let copy = match copy {
+        // Without the owner the copy would hold what was not verified.
+        let copy = match copy.and_then(|copy| bought.map(|_| copy)) {
             Ok(copy) => copy,
             Err(error) => {
-                tracing::warn!(%error, "Okta's answer could not be compared with its copy");
+                tracing::warn!(%error, "Okta's answer could not be compared with the table");
                 return listing;
             }
         };
@@ -296,6 +306,36 @@ impl Directory {
 
 fn key(number: &E164) -> Key {
     Key::new(format!("directory#{}", number.reveal()), "entry")
+}
+
+/// What provision-numbers notes about a number that it bought: the user's id.
+fn bought(number: &E164) -> Key {
+    Key::new(format!("number#{}", number.reveal()), "owner")
+}
+
+/// Okta's answer for a number that was bought for `owner`: nobody else has it, whatever the profiles
+/// say.
+fn rightful(found: Found, owner: &str) -> Found {
+    let users = match found {
+        Found::Nobody => return Found::Nobody,
+        Found::One(user) => vec![user],
+        Found::Several(users) => users,
+    };
+    let (mut owners, others): (Vec<User>, Vec<User>) =
+        users.into_iter().partition(|user| user.id == owner);
+    let others = others
+        .iter()
+        .filter(|user| user.status != Status::Deprovisioned);
+    let others: Vec<&str> = others.map(|user| user.id.as_str()).collect();
+    if !others.is_empty() {
+        tracing::error!(
+            users = others.join(","),
+            owner,
+            "a profile has a company number that was bought for another user, and does not count: \
+             remove the number there, or hand it over at Twilio by its friendly name"
+        );
+    }
+    owners.pop().map_or(Found::Nobody, Found::One)
 }
 
 fn unavailable(cause: &str) -> Failure {

@@ -414,6 +414,97 @@ async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it
     );
 }
 
+/// What provision-numbers notes when it has bought a number for a user.
+fn bought_for(id: &str, company: &str) -> Value {
+    json!({
+        "pk": { "S": format!("number#{company}") }, "sk": { "S": "owner" }, "user": { "S": id },
+    })
+}
+
+/// Users may be allowed to edit their profiles.
+#[tokio::test]
+async fn a_number_that_was_bought_for_another_user_does_not_count() {
+    let (sandbox, now) = (Sandbox::start().await, now());
+    let ann = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    sandbox.okta.hire("Eve", OTHER_MOBILE, COMPANY);
+    let found = async || find(&sandbox, COMPANY, now).await;
+    assert_eq!(found().await, Ok(Listing::Nobody("ambiguous_number")));
+    sandbox.aws.put(bought_for(&ann, COMPANY)).await;
+    for (status, expected) in [
+        ("ACTIVE", employee(&ann, MOBILE, false)),
+        ("SUSPENDED", Listing::Nobody("user_not_active")),
+        ("ACTIVE", employee(&ann, MOBILE, false)),
+        ("DEPROVISIONED", Listing::Nobody("unknown_number")),
+    ] {
+        sandbox.okta.set_status(&ann, status);
+        assert_eq!(found().await, Ok(expected.clone()), "{status}");
+        sandbox.okta.server().faults().refuse(true);
+        assert_eq!(found().await, Ok(expected), "the copy of {status}");
+        sandbox.okta.server().faults().refuse(false);
+    }
+    sandbox.okta.delete(&ann);
+    assert_eq!(found().await, Ok(Listing::Nobody("unknown_number")));
+    // Of the others, none is the owner.
+    let cy = sandbox.okta.hire("Cy", OTHER_MOBILE, COMPANY);
+    assert_eq!(found().await, Ok(Listing::Nobody("unknown_number")));
+    // It was handed over.
+    sandbox.aws.put(bought_for(&cy, COMPANY)).await;
+    let Ok(Listing::Employee(served)) = found().await else {
+        panic!("the new owner is served");
+    };
+    assert_eq!(served.id, cy);
+}
+
+/// Numbers that were released, or not bought by provision-numbers, belong to whoever has them in the
+/// profile.
+#[tokio::test]
+async fn a_number_without_a_noted_owner_is_whose_profile_has_it() {
+    let (sandbox, now) = (Sandbox::start().await, now());
+    let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    let mut released = bought_for("00u1", COMPANY);
+    released.as_object_mut().unwrap().remove("user");
+    let mut expired = bought_for("00u1", COMPANY);
+    expired["expires_at"] = json!({ "N": shared::platform::time::epoch(now).to_string() });
+    for noted in [released, expired] {
+        sandbox.aws.put(noted.clone()).await;
+        assert_eq!(
+            find(&sandbox, COMPANY, now).await,
+            Ok(employee(&id, MOBILE, false)),
+            "{noted}"
+        );
+    }
+}
+
+/// Okta's answer is enough for a call. The copy outlives it, so it holds only what was verified.
+#[tokio::test]
+async fn what_could_not_be_compared_with_the_owner_is_not_copied() {
+    let (sandbox, now) = (Sandbox::start().await, now());
+    let eve = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    sandbox.aws.put(bought_for("00u1", COMPANY)).await;
+    let faults = sandbox.aws.dynamodb().faults();
+    faults.always_with(
+        "number#",
+        Fault::Answer {
+            status: 500,
+            headers: vec![],
+            body: String::new(),
+        },
+    );
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&eve, MOBILE, false))
+    );
+    assert_eq!(
+        (writes(&sandbox), copy(&sandbox, COMPANY).await),
+        (0, Value::Null)
+    );
+    faults.clear();
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(Listing::Nobody("unknown_number"))
+    );
+}
+
 /// provision-numbers reads national forms, and notes what it read.
 #[tokio::test]
 async fn a_mobile_in_national_form_is_what_it_was_noted_as() {
@@ -444,7 +535,7 @@ async fn a_mobile_in_national_form_is_what_it_was_noted_as() {
         "also without Okta"
     );
     sandbox.okta.server().faults().refuse(false);
-    assert_eq!(asked() - before, 1);
+    assert_eq!(asked() - before, 2);
     for mobile in ["2025550123", "+", ""] {
         sandbox.aws.put(note(mobile)).await;
         assert_eq!(
@@ -516,7 +607,7 @@ async fn without_the_table_okta_is_enough() {
         },
     );
     let faults = sandbox.aws.dynamodb().faults();
-    faults.times(3, well);
+    faults.times(4, well);
     faults.times(3, bad);
     assert_eq!(
         find(&sandbox, COMPANY, now).await,

@@ -125,6 +125,43 @@ async fn a_number_that_two_have() {
     );
 }
 
+/// Whoever may edit the own profile can write any number there. provision-numbers has noted for whom
+/// it bought this one.
+#[tokio::test]
+async fn a_colleagues_company_number_in_a_profile_gets_no_calls() {
+    let scene = Scene::start().await;
+    let ann = scene.hire("Bob", MOBILE, OTHER_COMPANY_NUMBER);
+    let eve = scene.hire("Eve", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
+    let owner = json!({
+        "pk": { "S": format!("number#{OTHER_COMPANY_NUMBER}") }, "sk": { "S": "owner" },
+        "user": { "S": ann },
+    });
+    scene.sandbox.aws.put(owner).await;
+    // Nor does it silence the colleague.
+    connected(
+        &scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await,
+        MOBILE,
+        CALLER,
+    );
+    let told = scene
+        .lambda
+        .wait_log(|line| line.contains("\"users\""))
+        .await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (&told["level"], &told["users"], &told["owner"]),
+        (&json!("ERROR"), &json!(eve), &json!(ann))
+    );
+    // While the number of somebody who has left is kept.
+    scene.sandbox.okta.set_status(&ann, "DEPROVISIONED");
+    scene.restart().await;
+    refused(
+        &scene.call_to(OTHER_CALLER, OTHER_COMPANY_NUMBER).await,
+        REGRET,
+    );
+    scene.logged("unknown_number").await;
+}
+
 #[tokio::test]
 async fn phones_that_are_not_called() {
     let scene = Scene::with(&[("ALLOWED_COUNTRIES", Some("US,DK"))]).await;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sandbox::wire::{Exchange, Fault};
 use serde_json::json;
 
-use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago};
+use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago, wait_until};
 
 const DAY: [(&str, Option<&str>); 1] = [("RELEASE_AFTER_DAYS", Some("1"))];
 
@@ -51,6 +52,64 @@ async fn a_number_that_a_colleague_has_is_kept() {
         json!([{ "user": gone, "number": number }])
     );
     assert_eq!(twilio.releases(), 1);
+}
+
+/// After the run has read that the user is gone: a run may wait for Okta's limit.
+#[tokio::test]
+async fn whoever_comes_back_while_a_release_is_prepared_keeps_the_number() {
+    let scene = Scene::with(&DAY).await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let id = okta.hire("Ann", CLEAN_MOBILE, "");
+    scene.run().await;
+    let number = scene.profile(&id, "primaryPhone");
+    okta.set_status(&id, "DEPROVISIONED");
+    okta.set_status_changed(&id, days_ago(2));
+    okta.server().clear_exchanges();
+    let slowly = Fault::Trickle(Duration::from_millis(1));
+    okta.server().faults().next_for("primaryPhone+eq", slowly);
+    let back = async {
+        let is_searched = |exchange: &Exchange| {
+            exchange.target.contains("primaryPhone+eq") && exchange.took > Duration::ZERO
+        };
+        wait_until(|| okta.server().exchanges().iter().any(is_searched)).await;
+        okta.set_status(&id, "ACTIVE");
+    };
+    let (report, ()) = tokio::join!(scene.run(), back);
+    assert_eq!(
+        (&report["released"], twilio.releases()),
+        (&json!([]), 0),
+        "{report}"
+    );
+    assert_eq!(scene.numbers_of(&id)[0].number, number);
+    let report = scene.run().await;
+    assert_eq!(
+        (&report["failed"], scene.stage(&id).await.as_deref()),
+        (&json!([]), Some("recorded")),
+        "{report}"
+    );
+}
+
+/// The number's name says whose it is, and the forwarders learn it from the record.
+#[tokio::test]
+async fn a_number_that_gets_another_users_name_is_handed_over() {
+    let scene = Scene::with(&DAY).await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let gone = okta.hire("Ann", CLEAN_MOBILE, "");
+    scene.run().await;
+    let number = scene.profile(&gone, "primaryPhone");
+    okta.set_status(&gone, "DEPROVISIONED");
+    okta.set_status_changed(&gone, days_ago(2));
+    let heir = okta.hire("Bob", "+13025550101", "");
+    twilio.own(&number, &[("FriendlyName", &format!("switchboard:{heir}"))]);
+    let report = scene.run().await;
+    assert_eq!(
+        (scene.profile(&heir, "primaryPhone"), twilio.releases()),
+        (number.clone(), 0),
+        "{report}"
+    );
+    let owner = scene.items(&format!("number#{number}")).await;
+    assert_eq!(owner[0]["user"]["S"], json!(heir));
+    assert_eq!(twilio.purchases(), 1);
 }
 
 /// Twice as many departed as a run looks into.

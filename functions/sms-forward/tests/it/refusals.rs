@@ -1,7 +1,7 @@
 //! What is not passed on: an empty document, a word in the log, and nobody gets a text.
 
 use sandbox::Sandbox;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scene::{COMPANY, EMPTY, MOBILE, STRANGER, Scene, forwarded, replaced};
 
@@ -45,6 +45,36 @@ async fn a_number_of_two_is_nobody_s_and_somebody_is_told() {
         .lambda
         .wait_log(|line| line.contains("several users") && line.contains("\"ERROR\""))
         .await;
+}
+
+/// Whoever may edit the own profile can write any number there. provision-numbers has noted for whom
+/// it bought this one.
+#[tokio::test]
+async fn a_colleagues_company_number_in_a_profile_gets_no_texts_and_sends_none() {
+    let sandbox = Sandbox::start().await;
+    let eve = "+4531415161";
+    let ann = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    sandbox.okta.hire("Eve", eve, COMPANY);
+    let owner = json!({
+        "pk": { "S": format!("number#{COMPANY}") }, "sk": { "S": "owner" }, "user": { "S": ann },
+    });
+    sandbox.aws.put(owner).await;
+    let scene = Scene::within(sandbox, 1, &[]).await;
+    // Nor does it silence the colleague. What Eve writes is a stranger's text.
+    for from in [STRANGER, eve] {
+        let text = format!("{STRANGER}: Hello");
+        scene
+            .text_leads_to(from, &text, &[&forwarded(from, &text)])
+            .await;
+    }
+    assert!(scene.sandbox.twilio.texts(eve).is_empty());
+    // While the number of somebody who has left is kept.
+    scene.sandbox.okta.set_status(&ann, "DEPROVISIONED");
+    scene.restart().await;
+    for from in [STRANGER, eve] {
+        let text = scene.inbound(from, &format!("{STRANGER}: Hello again"));
+        scene.ignored(&text, "unknown_number").await;
+    }
 }
 
 #[tokio::test]
