@@ -15,7 +15,7 @@ async fn countries_may_be_in_small_letters() {
     scene.deploy("AllowedCountries", "dk");
     scene.deploy("CompanyPhoneCountries", "us, gb");
     let output = scene.succeed(&["--json", "doctor"]).await;
-    assert!(output.findings().is_empty(), "{}", output.out);
+    assert_eq!(output.findings(), [Value::Null; 0]);
 }
 
 #[tokio::test]
