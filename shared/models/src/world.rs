@@ -36,6 +36,33 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         false
     }
 
+    /// True for a call that changes nothing. Its loss has one form, and no instance ends right before
+    /// it: these states are like others.
+    fn is_read(&self, _call: &Call) -> bool {
+        false
+    }
+
+    /// True: Lambda ends an instance at its time limit. Only a write that it has sent may come later.
+    /// False: its later writes come late, too.
+    fn is_ended_when_late(&self) -> bool {
+        false
+    }
+
+    /// Whether a caller may begin now. Callers that are alike need not all be the first.
+    fn may_begin(&self, _caller: usize, _world: &World<Self>) -> bool {
+        true
+    }
+
+    /// What there is outside before the first step.
+    fn beginning(&self) -> Self::Seen {
+        Self::Seen::default()
+    }
+
+    /// What people may do outside, whatever the instances do.
+    fn happenings(&self, _world: &World<Self>) -> Vec<Self::Seen> {
+        Vec::new()
+    }
+
     /// The code of instance number `attempt` of `caller`.
     fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code;
 
@@ -179,6 +206,8 @@ pub enum Action {
     Tick,
     /// DynamoDB deletes an item by TTL.
     Delete(String),
+    /// People do something outside: the happening with this number.
+    Happen(usize),
 }
 
 /// A protocol with its bounds, for `stateright`.
@@ -281,6 +310,11 @@ impl<P: Protocol> Explored<P> {
         running.is_some_and(|running| self.now(world) >= running.began + self.protocol.patience())
     }
 
+    /// True if Lambda has ended the instance. What is left of it is the write that it has sent.
+    fn is_gone(&self, caller: usize, world: &World<P>) -> bool {
+        self.protocol.is_ended_when_late() && self.is_late(caller, world)
+    }
+
     /// True if the clock has gone on since the instance of a caller fell asleep.
     fn may_wake(&self, caller: usize, world: &World<P>) -> bool {
         let Some(running) = &world.callers[caller].running else {
@@ -323,7 +357,8 @@ impl<P: Protocol> Explored<P> {
             }
         };
         let answer = answer.filter(|_| matches!(fate, Fate::Answered(_)));
-        let is_free = call.is_effect() && self.is_late(caller, world);
+        let is_gone = self.is_gone(caller, world);
+        let is_free = is_gone || call.is_effect() && self.is_late(caller, world);
         if answer.is_none() && !is_free {
             world.losses += 1;
         }
@@ -334,6 +369,10 @@ impl<P: Protocol> Explored<P> {
                 Doubt::Write
             };
             self.protocol.in_doubt(&mut world.seen, what, caller);
+        }
+        if is_gone {
+            world.callers[caller].running = None;
+            return;
         }
         if let Some(running) = &mut world.callers[caller].running {
             running.tape.push((call, answer));
@@ -418,7 +457,7 @@ impl<P: Protocol> Model for Explored<P> {
             items: Items::default(),
             tick: 0,
             callers: vec![Caller::default(); self.protocol.callers()],
-            seen: P::Seen::default(),
+            seen: self.protocol.beginning(),
             losses: 0,
             crashes: 0,
         }]
@@ -428,15 +467,22 @@ impl<P: Protocol> Model for Explored<P> {
         for (number, caller) in world.callers.iter().enumerate() {
             if caller.running.is_none() {
                 let may = caller.attempts == 0 || self.protocol.repeats(caller.answer.as_deref());
+                let may = may && self.protocol.may_begin(number, world);
                 if may && caller.attempts < self.bounds.attempts {
                     actions.push(Action::Begin(number));
                 }
                 continue;
             }
-            if world.crashes < self.bounds.crashes {
+            let calls = self.calls(number, world);
+            if self.is_gone(number, world) {
+                actions.push(Action::Serve(number, 0, Fate::Answered(0)));
+                actions.push(Action::Serve(number, 0, Fate::RequestLost));
+                continue;
+            }
+            let only_reads = calls.iter().all(|call| self.protocol.is_read(call));
+            if world.crashes < self.bounds.crashes && (calls.is_empty() || !only_reads) {
                 actions.push(Action::Crash(number));
             }
-            let calls = self.calls(number, world);
             let served = if self.protocol.is_in_order() {
                 1
             } else {
@@ -462,7 +508,7 @@ impl<P: Protocol> Model for Explored<P> {
                 let may_lose = world.losses < self.bounds.losses;
                 for result in 0..results {
                     actions.push(Action::Serve(number, place, Fate::Answered(result)));
-                    if may_lose {
+                    if may_lose && !self.protocol.is_read(call) {
                         actions.push(Action::Serve(number, place, Fate::AnswerLost(result)));
                     }
                 }
@@ -476,6 +522,8 @@ impl<P: Protocol> Model for Explored<P> {
         }
         let over = world.items.expired(self.now(world));
         actions.extend(over.into_iter().map(Action::Delete));
+        let happenings = self.protocol.happenings(world).len();
+        actions.extend((0..happenings).map(Action::Happen));
     }
 
     fn next_state(&self, world: &World<P>, action: Action) -> Option<World<P>> {
@@ -495,9 +543,18 @@ impl<P: Protocol> Model for Explored<P> {
                     if self.is_late(caller, &world) {
                         self.protocol.in_doubt(&mut world.seen, Doubt::Late, caller);
                     }
+                    let calls = self.calls(caller, &world);
+                    let is_write = |call: &Call| !call.is_effect() && !self.protocol.is_read(call);
+                    if self.is_gone(caller, &world) && !calls.first().is_some_and(is_write) {
+                        world.callers[caller].running = None;
+                    }
                 }
             }
             Action::Delete(name) => world.items.delete(&name),
+            Action::Happen(number) => {
+                let happened = self.protocol.happenings(&world).swap_remove(number);
+                world.seen = happened;
+            }
         }
         Some(world)
     }
