@@ -12,6 +12,7 @@ pub mod code;
 pub mod events;
 pub mod mail;
 pub mod receipts;
+pub mod purchase;
 pub mod reply;
 pub mod table;
 pub mod tape;

@@ -43,6 +43,27 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         false
     }
 
+    /// True: Lambda ends an instance at its time limit. Only a write that it has sent may come later.
+    /// False: its later writes come late, too.
+    fn is_ended_when_late(&self) -> bool {
+        false
+    }
+
+    /// Whether a caller may begin now. Callers that are alike need not all be the first.
+    fn may_begin(&self, _caller: usize, _world: &World<Self>) -> bool {
+        true
+    }
+
+    /// What there is outside before the first step.
+    fn beginning(&self) -> Self::Seen {
+        Self::Seen::default()
+    }
+
+    /// What people may do outside, whatever the instances do.
+    fn happenings(&self, _world: &World<Self>) -> Vec<Self::Seen> {
+        Vec::new()
+    }
+
     /// The code of instance number `attempt` of `caller`.
     fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code;
 
@@ -201,6 +222,8 @@ pub enum Action {
     Tick,
     /// DynamoDB deletes an item by TTL.
     Delete(String),
+    /// People do something outside: the happening with this number.
+    Happen(usize),
 }
 
 /// A protocol with its bounds, for `stateright`.
@@ -302,6 +325,11 @@ impl<P: Protocol> Explored<P> {
         running.is_some_and(|running| self.now(world) >= running.began + self.protocol.patience())
     }
 
+    /// True if Lambda has ended the instance. What is left of it is the write that it has sent.
+    fn is_gone(&self, caller: usize, world: &World<P>) -> bool {
+        self.protocol.is_ended_when_late() && self.is_late(caller, world)
+    }
+
     /// True if the clock has gone on since the instance of a caller fell asleep.
     fn may_wake(&self, caller: usize, world: &World<P>) -> bool {
         let Some(running) = &world.callers[caller].running else {
@@ -344,7 +372,8 @@ impl<P: Protocol> Explored<P> {
             }
         };
         let answer = answer.filter(|_| matches!(fate, Fate::Answered(_)));
-        let is_free = call.is_effect() && self.is_late(caller, world);
+        let is_gone = self.is_gone(caller, world);
+        let is_free = is_gone || call.is_effect() && self.is_late(caller, world);
         if answer.is_none() && !is_free {
             world.losses += 1;
         }
@@ -355,6 +384,10 @@ impl<P: Protocol> Explored<P> {
                 Doubt::Write
             };
             self.protocol.in_doubt(&mut world.seen, what, caller);
+        }
+        if is_gone {
+            world.callers[caller].running = None;
+            return;
         }
         if let Some(running) = &mut world.callers[caller].running {
             running.tape.push((call, answer));
@@ -452,7 +485,7 @@ impl<P: Protocol> Model for Explored<P> {
             items: Items::default(),
             tick: 0,
             callers: vec![Caller::default(); self.protocol.callers()],
-            seen: P::Seen::default(),
+            seen: self.protocol.beginning(),
             losses: 0,
             crashes: 0,
         };
@@ -474,6 +507,11 @@ impl<P: Protocol> Model for Explored<P> {
                 continue;
             }
             let calls = self.calls(number, world);
+            if self.is_gone(number, world) {
+                actions.push(Action::Serve(number, 0, Fate::Answered(0)));
+                actions.push(Action::Serve(number, 0, Fate::RequestLost));
+                continue;
+            }
             let only_reads = calls.iter().all(|call| self.protocol.is_read(call));
             if world.crashes < self.bounds.crashes && (calls.is_empty() || !only_reads) {
                 actions.push(Action::Crash(number));
@@ -517,6 +555,8 @@ impl<P: Protocol> Model for Explored<P> {
         }
         let over = world.items.expired(self.now(world));
         actions.extend(over.into_iter().map(Action::Delete));
+        let happenings = self.protocol.happenings(world).len();
+        actions.extend((0..happenings).map(Action::Happen));
     }
 
     fn next_state(&self, world: &World<P>, action: Action) -> Option<World<P>> {
@@ -536,9 +576,18 @@ impl<P: Protocol> Model for Explored<P> {
                     if self.is_late(caller, &world) {
                         self.protocol.in_doubt(&mut world.seen, Doubt::Late, caller);
                     }
+                    let calls = self.calls(caller, &world);
+                    let is_write = |call: &Call| !call.is_effect() && !self.protocol.is_read(call);
+                    if self.is_gone(caller, &world) && !calls.first().is_some_and(is_write) {
+                        world.callers[caller].running = None;
+                    }
                 }
             }
             Action::Delete(name) => world.items.delete(&name),
+            Action::Happen(number) => {
+                let happened = self.protocol.happenings(&world).swap_remove(number);
+                world.seen = happened;
+            }
         }
         Some(world)
     }

@@ -1,0 +1,112 @@
+//! Explores the purchase of numbers. `MODELS=deep` explores more.
+
+use models::purchase::{BOUGHT_ONCE, KNOWN, Purchase};
+use models::world::{Bounds, Explored, Protocol as _};
+
+/// During a lease; after it, but within Twilio's lag; after the lag of the first purchases.
+const SECONDS: [u64; 3] = [1_000, 1_070, 1_700];
+
+fn purchase() -> Purchase {
+    Purchase {
+        rivals: 0,
+        lag: 600,
+        seconds: &SECONDS,
+        leaves: false,
+        forgets_plans: false,
+    }
+}
+
+fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
+    Bounds {
+        attempts,
+        losses,
+        crashes,
+    }
+}
+
+/// More than CI has time for.
+fn is_deep() -> bool {
+    std::env::var_os("MODELS").is_some_and(|word| word == "deep")
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are for the docs")]
+fn holds(name: &str, explored: Explored<Purchase>) {
+    let (found, figures) = explored.explore();
+    println!(
+        "{name}: {} states, {} steps, depth {}, {:.1} s",
+        figures.states,
+        figures.steps,
+        figures.depth,
+        figures.time.as_secs_f64()
+    );
+    for promise in Purchase::promises() {
+        let found = found.iter().find(|(name, _)| *name == promise.name);
+        let is_failure = promise.expectation.discovery_is_failure();
+        assert_eq!(
+            found.is_some(),
+            !is_failure,
+            "{name}: {}: {}",
+            promise.name,
+            found.map_or("never reached", |(_, path)| path)
+        );
+    }
+}
+
+fn breaks(promise: &str, explored: Explored<Purchase>) {
+    let (found, _) = explored.explore();
+    assert!(
+        found.iter().any(|(broken, _)| *broken == promise),
+        "the model does not notice that this breaks: {promise}"
+    );
+}
+
+#[test]
+fn a_number_is_bought_once_and_never_forgotten() {
+    holds("purchase", Explored::new(purchase(), bounds(1, 1, 1)));
+    if is_deep() {
+        let rivalled = Purchase {
+            rivals: 1,
+            ..purchase()
+        };
+        holds("purchase, deep", Explored::new(rivalled, bounds(2, 1, 1)));
+    }
+}
+
+#[test]
+fn a_number_is_bought_once_although_ttl_deletes_items() {
+    let late = Purchase {
+        seconds: &[1_000, 200_000_000],
+        ..purchase()
+    };
+    holds("purchase, TTL", Explored::new(late, bounds(1, 1, 0)));
+}
+
+#[test]
+fn two_numbers_are_bought_if_the_conditions_are_ignored() {
+    let at_once = Purchase {
+        seconds: &SECONDS[..1],
+        ..purchase()
+    };
+    let explored = Explored::new(at_once, bounds(1, 0, 0)).without_conditions();
+    breaks(BOUGHT_ONCE, explored);
+}
+
+#[test]
+fn the_ledger_does_not_know_a_number_if_it_is_bought_before_the_plan_is_written() {
+    let careless = Purchase {
+        forgets_plans: true,
+        seconds: &SECONDS[..1],
+        ..purchase()
+    };
+    breaks(KNOWN, Explored::new(careless, bounds(1, 0, 0)));
+}
+
+#[test]
+fn two_numbers_are_bought_if_the_lists_lag_longer_than_a_run_waits() {
+    let slow = Purchase {
+        lag: 5_000,
+        seconds: &[1_000, 1_700],
+        ..purchase()
+    };
+    breaks(BOUGHT_ONCE, Explored::new(slow, bounds(1, 1, 0)));
+}
