@@ -49,7 +49,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         false
     }
 
-    /// Whether a caller may begin now. Callers that are alike need not all be the first.
+    /// Whether a caller has a reason to begin now. Callers that are alike need not all be the first.
     fn may_begin(&self, _caller: usize, _world: &World<Self>) -> bool {
         true
     }
@@ -73,11 +73,6 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// The caller whose instance has ended before anything else happens.
     fn first(&self) -> Option<usize> {
         None
-    }
-
-    /// Whether a caller has a reason to begin.
-    fn may_begin(&self, _caller: usize, _world: &World<Self>) -> bool {
-        true
     }
 
     /// Whether a caller repeats its request in a fair end.
