@@ -67,6 +67,8 @@ pub(crate) struct Entry {
     /// Okta has refused to change the mobile number. Until then Okta is not asked again (epoch
     /// seconds).
     pub(crate) unwritable_until: u64,
+    /// The number that was released before the one of this record. Okta may still show it.
+    released: Option<E164>,
     /// `mobilePhone` as it was when it was last read.
     pub(crate) written: Option<String>,
 }
@@ -82,6 +84,7 @@ impl Entry {
             planned_at: item.number("planned_at").unwrap_or_default(),
             gone_since: item.number("gone_since"),
             unwritable_until: item.number("unwritable_until").unwrap_or_default(),
+            released: item.text("released").and_then(|number| number.parse().ok()),
             written: item.text("mobile_written").map(str::to_owned),
         }
     }
@@ -89,7 +92,8 @@ impl Entry {
     /// The number that was released, or may have been.
     pub(crate) fn released(&self) -> Option<&E164> {
         let is_released = matches!(self.stage, Some(Stage::Releasing | Stage::Released));
-        self.number.as_ref().filter(|_| is_released)
+        let number = self.number.as_ref().filter(|_| is_released);
+        number.or(self.released.as_ref())
     }
 }
 
@@ -271,6 +275,7 @@ impl Ledger<'_> {
         let update = self
             .staged(id, Stage::Releasing)
             .set("number", owned.number.reveal())
+            .set("released", owned.number.reveal())
             .set("sid", owned.sid.as_str());
         self.write_both(update, self.queued([id])).await
     }
@@ -278,6 +283,7 @@ impl Ledger<'_> {
     /// Notes that the number no longer belongs to the account.
     pub(crate) async fn released(&self, id: &str, number: &E164) -> Result<(), Unavailable> {
         let update = self.staged(id, Stage::Released);
+        let update = update.set("released", number.reveal());
         let number = company_number(number).remove("user");
         let number = number.set("expires_at", epoch(self.now));
         self.write_both(update, number).await
@@ -326,7 +332,11 @@ impl Ledger<'_> {
     fn staged(&self, id: &str, stage: Stage) -> Update {
         let word = STAGES.iter().find(|(_, listed)| *listed == stage);
         let word = word.map_or("", |(word, _)| word);
-        self.record(id).set("stage", word).remove("gone_since")
+        let record = self.record(id).set("stage", word).remove("gone_since");
+        match stage {
+            Stage::Recorded => record.remove("released"),
+            _ => record,
+        }
     }
 
     fn queued<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Update {

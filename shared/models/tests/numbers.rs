@@ -1,4 +1,4 @@
-//! Explores the purchase of numbers. `MODELS=deep` explores more.
+//! Explores the purchase and the release of numbers. `MODELS=deep` explores more.
 
 use models::purchase::{BOUGHT_ONCE, KNOWN, Purchase};
 use models::world::{Bounds, Explored, Protocol as _};
@@ -13,6 +13,13 @@ fn purchase() -> Purchase {
         seconds: &SECONDS,
         leaves: false,
         forgets_plans: false,
+    }
+}
+
+fn release() -> Purchase {
+    Purchase {
+        leaves: true,
+        ..purchase()
     }
 }
 
@@ -109,4 +116,12 @@ fn two_numbers_are_bought_if_the_lists_lag_longer_than_a_run_waits() {
         ..purchase()
     };
     breaks(BOUGHT_ONCE, Explored::new(slow, bounds(1, 1, 0)));
+}
+
+#[test]
+fn a_number_is_released_only_if_nobody_has_it() {
+    holds("release", Explored::new(release(), bounds(1, 0, 1)));
+    if is_deep() {
+        holds("release, deep", Explored::new(release(), bounds(2, 1, 1)));
+    }
 }

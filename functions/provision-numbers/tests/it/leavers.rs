@@ -112,6 +112,43 @@ async fn a_number_that_gets_another_users_name_is_handed_over() {
     assert_eq!(twilio.purchases(), 1);
 }
 
+/// Okta keeps the number that was released. It is no number that a person has set.
+#[tokio::test]
+async fn who_comes_back_gets_a_number_also_if_a_run_ends_before_it_is_recorded() {
+    for (part, fault) in [
+        ("POST /2010-04-01/", Fault::ResetBefore),
+        ("POST /api/v1/users/", Fault::ResetBefore),
+    ] {
+        let scene = Scene::with(&DAY).await;
+        let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+        let id = okta.hire("Ann", CLEAN_MOBILE, "");
+        scene.run().await;
+        let released = scene.profile(&id, "primaryPhone");
+        okta.set_status(&id, "DEPROVISIONED");
+        okta.set_status_changed(&id, days_ago(2));
+        scene.run().await;
+        assert_eq!(twilio.releases(), 1);
+        twilio.sell_out(&released);
+        okta.set_status(&id, "ACTIVE");
+        let server = match part {
+            "POST /2010-04-01/" => twilio.server(),
+            _ => okta.server(),
+        };
+        server.faults().next_for(part, fault);
+        let report = scene.run().await;
+        assert_eq!(report["failed"][0]["user"], json!(id), "{report}");
+        scene.run().await;
+        let owned = scene.numbers_of(&id);
+        assert_eq!(owned.len(), 1, "{part}");
+        assert_eq!(
+            scene.profile(&id, "primaryPhone"),
+            owned[0].number,
+            "{part}"
+        );
+        assert_ne!(owned[0].number, released);
+    }
+}
+
 /// Twice as many departed as a run looks into.
 #[tokio::test]
 async fn departed_users_are_looked_into_some_in_each_run() {
