@@ -1,5 +1,8 @@
 //! Explores each protocol. `MODELS=deep` explores more instances, losses and crashes.
 
+mod numbers;
+mod receipts;
+
 use models::breaker::{Breaker, ONE_PROBE};
 use models::budget::{Budgets, NEVER_OVER};
 use models::code::OneTimeCode;

@@ -1,7 +1,9 @@
 //! Explores the purchase and the release of numbers. `MODELS=deep` explores more.
 
 use models::purchase::{BOUGHT_ONCE, KNOWN, Purchase};
-use models::world::{Bounds, Explored, Protocol as _};
+use models::world::Explored;
+
+use super::{bounds, breaks, holds, holds_deep};
 
 /// During a lease; after it, but within Twilio's lag; after the lag of the first purchases.
 const SECONDS: [u64; 3] = [1_000, 1_070, 1_700];
@@ -23,60 +25,10 @@ fn release() -> Purchase {
     }
 }
 
-fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
-    Bounds {
-        attempts,
-        losses,
-        crashes,
-    }
-}
-
-/// More than CI has time for.
-fn is_deep() -> bool {
-    std::env::var_os("MODELS").is_some_and(|word| word == "deep")
-}
-
-#[expect(clippy::print_stdout, reason = "the figures are for the docs")]
-fn holds(name: &str, explored: Explored<Purchase>) {
-    let (found, figures) = explored.explore();
-    println!(
-        "{name}: {} states, {} steps, depth {}, {:.1} s",
-        figures.states,
-        figures.steps,
-        figures.depth,
-        figures.time.as_secs_f64()
-    );
-    for promise in Purchase::promises() {
-        let found = found.iter().find(|(name, _)| *name == promise.name);
-        let is_failure = promise.expectation.discovery_is_failure();
-        assert_eq!(
-            found.is_some(),
-            !is_failure,
-            "{name}: {}: {}",
-            promise.name,
-            found.map_or("never reached", |(_, path)| path)
-        );
-    }
-}
-
-fn breaks(promise: &str, explored: Explored<Purchase>) {
-    let (found, _) = explored.explore();
-    assert!(
-        found.iter().any(|(broken, _)| *broken == promise),
-        "the model does not notice that this breaks: {promise}"
-    );
-}
-
 #[test]
 fn a_number_is_bought_once_and_never_forgotten() {
     holds("purchase", Explored::new(purchase(), bounds(1, 1, 1)));
-    if is_deep() {
-        let rivalled = Purchase {
-            rivals: 1,
-            ..purchase()
-        };
-        holds("purchase, deep", Explored::new(rivalled, bounds(2, 1, 1)));
-    }
+    holds_deep("purchase", Explored::new(purchase(), bounds(1, 2, 1)));
 }
 
 #[test]
@@ -121,7 +73,5 @@ fn two_numbers_are_bought_if_the_lists_lag_longer_than_a_run_waits() {
 #[test]
 fn a_number_is_released_only_if_nobody_has_it() {
     holds("release", Explored::new(release(), bounds(1, 0, 1)));
-    if is_deep() {
-        holds("release, deep", Explored::new(release(), bounds(2, 1, 1)));
-    }
+    holds_deep("release", Explored::new(release(), bounds(1, 1, 1)));
 }
