@@ -212,6 +212,10 @@ impl Failover {
             failover::give_back(reference, name.word(), &owner, &self.table).await?;
             return claimed.map(|_| Outcome::Over);
         }
+        if deadline.saturating_duration_since(Instant::now()) < SHORTEST {
+            failover::give_back(reference, name.word(), &owner, &self.table).await?;
+            return Ok(Outcome::Elsewhere);
+        }
         let speech = text.speech.as_ref();
         let speech = speech.filter(|_| name.channel() == Channel::Voice);
         let call = match self.voice.as_ref().zip(speech) {

@@ -80,8 +80,8 @@ impl Run<'_> {
         Ok(self.clean(id, plan.clean.as_ref()).await? && !deferred)
     }
 
-    /// Corrects the record of a user who needs nothing: an earlier run ended too soon, or the user
-    /// came back in time.
+    /// Corrects the record of a user who needs nothing: an earlier run ended too soon, the user came
+    /// back in time, or somebody handed the number over at Twilio and in Okta.
     async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
         let Some(owned) = self.company_numbers.assigned.get(&user.id) else {
             return Ok(());
@@ -92,7 +92,7 @@ impl Run<'_> {
         } else {
             Stage::Wired
         };
-        let open = entry.stage.is_some_and(|known| known != stage) || entry.gone_since.is_some();
+        let open = entry.stage != Some(stage) || entry.gone_since.is_some();
         if open {
             self.ledger().hold(&user.id, owned, stage).await?;
         }

@@ -332,7 +332,7 @@ fn rightful(found: Found, owner: &str) -> Found {
             users = others.join(","),
             owner,
             "a profile has a company number that was bought for another user, and does not count: \
-             remove the number there, or hand it over at Twilio by its friendly name"
+             remove the number there, or hand it over: docs/company-phone.md"
         );
     }
     owners.pop().map_or(Found::Nobody, Found::One)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbox::wire::{Exchange, Fault};
 use serde_json::json;
 
-use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago, wait_until};
+use crate::scene::{CLEAN_MOBILE, Scene, answer, days_ago, queue, wait_until};
 
 const DAY: [(&str, Option<&str>); 1] = [("RELEASE_AFTER_DAYS", Some("1"))];
 
@@ -110,6 +110,25 @@ async fn a_number_that_gets_another_users_name_is_handed_over() {
     let owner = scene.items(&format!("number#{number}")).await;
     assert_eq!(owner[0]["user"]["S"], json!(heir));
     assert_eq!(twilio.purchases(), 1);
+}
+
+/// Somebody has entered it in Okta, too. Okta's hook tells of the changed profile.
+#[tokio::test]
+async fn a_number_that_was_handed_over_in_both_places_belongs_to_the_heir() {
+    let scene = Scene::with(&DAY).await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let gone = okta.hire("Ann", CLEAN_MOBILE, "");
+    scene.run().await;
+    let number = scene.profile(&gone, "primaryPhone");
+    okta.set_status(&gone, "DEPROVISIONED");
+    okta.set_status_changed(&gone, days_ago(2));
+    let heir = okta.hire("Bob", "+13025550101", &number);
+    twilio.own(&number, &[("FriendlyName", &format!("switchboard:{heir}"))]);
+    queue(&scene, std::slice::from_ref(&heir)).await;
+    let report = scene.run().await;
+    let owner = scene.items(&format!("number#{number}")).await;
+    assert_eq!(owner[0]["user"]["S"], json!(heir), "{report}");
+    assert_eq!((twilio.purchases(), twilio.releases()), (1, 0));
 }
 
 /// Okta keeps the number that was released. It is no number that a person has set.

@@ -239,9 +239,8 @@ impl Gateway {
         let receipt = ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref());
         let time = (deadline, patience(time));
         let attempts = self.attempt(message, &health, order, receipt, time, now);
-        // The note is never waited for alone for long, and the attempts end by the deadline.
         let note = self.note_newest(message, reference.as_ref(), now);
-        let (mut attempts, _) = tokio::join!(attempts, in_time(deadline, note));
+        let mut attempts = road::beside(attempts, note).await;
         attempts.avoided = avoided;
         for name in broken {
             attempts.note_broken(name);

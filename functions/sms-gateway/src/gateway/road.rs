@@ -13,7 +13,7 @@ use shared::services::providers::Name;
 use super::Gateway;
 use super::message::Message;
 
-/// A better order is not worth a longer wait after the claim.
+/// Neither a better order nor the note of the newest code is worth a longer wait.
 const GRACE: Duration = Duration::from_millis(250);
 /// The longest wait for the count of a sent text.
 const COUNT_TIME: Duration = Duration::from_millis(500);
@@ -75,6 +75,20 @@ pub(super) async fn together<T>(
                 Road::default()
             });
             (claim, road)
+        }
+    }
+}
+
+/// Notes the code as the newest one while it is sent. The note may come a moment later than the
+/// send, no more: the time is needed for the answer and for the closing write.
+pub(super) async fn beside<T>(send: impl Future<Output = T>, note: impl Future<Output = ()>) -> T {
+    match select(pin!(send), pin!(note)).await {
+        Either::Right(((), send)) => send.await,
+        Either::Left((outcome, note)) => {
+            if tokio::time::timeout(GRACE, note).await.is_err() {
+                tracing::warn!("a code was not noted in time as the number's newest one");
+            }
+            outcome
         }
     }
 }

@@ -216,7 +216,10 @@ async fn if_the_road_cannot_be_read_the_code_is_sent_in_the_usual_order() {
         let scene = through("twilio,vonage").await;
         have_failed(&scene, &[("twilio", 600)]).await;
         scene.dynamodb().always_with("\"road#", fault.clone());
+        let begun = std::time::Instant::now();
         let answer = scene.send(PHONE, TEXT).await;
+        assert!(begun.elapsed() < Duration::from_secs(3));
+        assert_eq!(scene.stage().await, "sent");
         assert_eq!(
             (answer.status, answer.provider()),
             (200, "twilio"),
