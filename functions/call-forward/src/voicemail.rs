@@ -199,7 +199,7 @@ impl App {
     async fn notify(&self, sms: &Outbound<'_>, started: Instant, now: SystemTime) -> Sent {
         let first = self.send(sms, started, now).await;
         match first.again_after {
-            Some(pause) if pause + SHORTEST_SEND <= time_left(started) => {
+            Some(pause) if pause.saturating_add(SHORTEST_SEND) <= time_left(started) => {
                 tokio::time::sleep(pause).await;
                 self.send(sms, started, now).await
             }

@@ -46,8 +46,12 @@ impl App {
             "twilio" => {
                 request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
                 let secret = configured(self.twilio.as_ref())?;
-                let form =
-                    webhook::authenticate(request, self.public_url.as_ref(), secret, now).await?;
+                let form = webhook::authenticate(request, self.public_url.as_ref(), secret, now);
+                // Providers read 400 and 403 alike. All that is no receipt has one status.
+                let form = form.await.map_err(|reply| match reply.status {
+                    400 => Reply::refused(403, reply.outcome),
+                    _ => reply,
+                })?;
                 let (name, receipt) = if twilio::call_receipt::is_call(&form) {
                     let receipt = twilio::call_receipt::parse(&form, reference())?;
                     (Name::TwilioVoice, receipt)
@@ -69,20 +73,26 @@ impl App {
                 ))
             }
             "vonage" if rest.is_none() => {
-                if request.method() != "GET" {
-                    request.expect_post(request.path(), &FORM_OR_JSON, BODY_LIMIT)?;
+                match request.method() {
+                    "GET" => {}
+                    "POST" => request.expect_post(request.path(), &FORM_OR_JSON, BODY_LIMIT)?,
+                    _ => {
+                        let reply = Reply::refused(405, "method_not_allowed");
+                        return Err(reply.header("allow", "GET, POST"));
+                    }
                 }
                 let secret = configured(self.vonage.as_ref())?;
                 let dlr = vonage::receipt::authenticate(request, secret, now).await?;
-                Ok((Name::Vonage, vec![vonage::receipt::parse(&dlr)?]))
+                let receipt = vonage::receipt::parse(&dlr);
+                Ok((Name::Vonage, receipt.into_iter().collect()))
             }
             // Only an event of a call has a reference in its address.
             "vonage" if reference().is_some() => {
                 request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
                 let secret = configured(self.vonage.as_ref())?;
                 let event = vonage::call_event::authenticate(request, secret, now).await?;
-                let receipt = vonage::call_event::parse(&event, reference())?;
-                Ok((Name::VonageVoice, vec![receipt]))
+                let receipt = vonage::call_event::parse(&event, reference());
+                Ok((Name::VonageVoice, receipt.into_iter().collect()))
             }
             "clickatell" => {
                 request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
@@ -141,21 +151,19 @@ impl App {
                 let reply = Reply::empty(204, "recorded")
                     .field("region", sent.region.as_str())
                     .field("seconds", waited);
-                let reply = match next {
-                    Some(name) => reply.field("next", name.word()).metric("SentAgain", 1),
-                    None => reply,
-                };
+                let reply = sent_on(reply, next);
                 match receipt.state {
                     State::Delivered => reply.metric("Delivered", 1),
                     _ => reply.metric("Undelivered", 1),
                 }
             }
             Recorded::Again { sent, at } => {
-                // Its first effect may have been lost.
+                // Its first effects may have been lost.
                 if let Err(error) = self.avoid(provider, receipt, sent, *at, now).await {
                     tracing::warn!(%error, "an effect of a receipt could not be stored");
                 }
-                Reply::empty(204, "known")
+                let next = self.send_on(receipt, sent, deadline, now).await;
+                sent_on(Reply::empty(204, "known"), next)
             }
             Recorded::Known => Reply::empty(204, "known"),
             Recorded::Passing => Reply::empty(204, "passing"),
@@ -249,6 +257,14 @@ impl App {
         for error in [counted.err(), avoided.err()].into_iter().flatten() {
             tracing::warn!(%error, "an effect of a receipt could not be stored");
         }
+    }
+}
+
+/// The reply, with the provider that took the code on.
+fn sent_on(reply: Reply, next: Option<Name>) -> Reply {
+    match next {
+        Some(name) => reply.field("next", name.word()).metric("SentAgain", 1),
+        None => reply,
     }
 }
 

@@ -79,7 +79,7 @@ pub trait Function: Sized {
         Reply::empty(503, "too_slow")
     }
 
-    /// The answer that a caller gets instead of a bare 503. Nothing in the request is verified: it may
+    /// The answer that a caller gets instead of a bare 503, or after a panic. Nothing in the request is verified: it may
     /// choose words, no more.
     fn apology(&self, _request: &Request) -> Option<Reply> {
         None
@@ -246,21 +246,20 @@ impl<F: Function> Instance<F> {
                     .unwrap_or_else(|_| Ok(F::too_slow())),
                 None => flow.await,
             };
-            let apology = if reply.status == 503 {
-                self.function.apology(request)
-            } else {
-                None
-            };
-            let reply = match apology {
-                Some(apology) => reply.answered_with(apology),
-                None => reply,
-            };
-            reply.upstream(self.platform.http.take_upstream_time())
+            reply
         };
-        AssertUnwindSafe(erased(work))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Reply::empty(500, "panic"))
+        let done = AssertUnwindSafe(erased(work)).catch_unwind().await;
+        let reply = done.unwrap_or_else(|_| Reply::empty(500, "panic"));
+        let apology = if matches!(reply.status, 500 | 503) {
+            self.function.apology(request)
+        } else {
+            None
+        };
+        let reply = match apology {
+            Some(apology) => reply.answered_with(apology),
+            None => reply,
+        };
+        reply.upstream(self.platform.http.take_upstream_time())
     }
 
     /// Answers the probe.
@@ -463,3 +462,6 @@ async fn report_bad_start(function: &str, problems: &Problems) {
     // If the report does not arrive, Lambda still sees the exit code.
     let _ = client.send(request, 4096, Duration::from_secs(2)).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -409,7 +409,13 @@ async fn a_text_that_fails_is_not_the_callers_trouble() {
             &json!({ "code": code, "message": MOBILE, "status": 400 }).to_string(),
         )
     };
+    let absurd = Fault::Answer {
+        status: 429,
+        headers: vec![("retry-after".to_owned(), u64::MAX.to_string())],
+        body: "{}".to_owned(),
+    };
     for (fault, times, stage, texts, tried) in [
+        (absurd, 1, "failed", 0, 1),
         (status(500), 1, "unknown", 0, 1),
         (status(503), 1, "sent", 1, 2),
         (status(503), 2, "failed", 0, 2),

@@ -123,6 +123,15 @@ async fn what_is_not_authentic_or_of_another_call_has_no_effect() {
             .body(body.clone());
         assert_eq!(request.send().await.unwrap().status(), 403, "{token:?}");
     }
+    for other in ["{}", "[]", "{\"status\":\"answered\"}"] {
+        let token = webhook_token(SIGNATURE_SECRET, other.as_bytes(), now);
+        let told = client()
+            .post(call.receipt_url.as_ref().unwrap())
+            .bearer_auth(token)
+            .header("content-type", "application/json")
+            .body(other);
+        assert_eq!(told.send().await.unwrap().status(), 204, "{other}");
+    }
     let twilio = Called {
         receipt_url: Some(scene.url(&format!("/twilio/{REFERENCE}"))),
         id: SID.to_owned(),

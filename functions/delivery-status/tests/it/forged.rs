@@ -197,6 +197,13 @@ async fn vonage() {
         );
     }
     assert_untouched(&scene).await;
+    // Vonage signed it, and it is no receipt.
+    let mut other = good.clone();
+    other.retain(|(name, _)| !matches!(name.as_str(), "sig" | "status"));
+    let sig = vonage::sign(vonage::SIGNATURE_SECRET, &other);
+    other.push(("sig".to_owned(), sig));
+    assert_eq!(scene.post_form("/vonage", &other, &[]).await, 204);
+    assert_untouched(&scene).await;
     assert_eq!(scene.post_form("/vonage", &good, &[]).await, 204);
 }
 
@@ -236,6 +243,9 @@ async fn other_paths_methods_and_content_types() {
         let status = client().get(scene.url(path)).send().await.unwrap().status();
         assert_eq!(status.as_u16(), 405, "{path}");
     }
+    let put = client().put(scene.url("/vonage")).send().await.unwrap();
+    assert_eq!(put.status().as_u16(), 405);
+    assert_eq!(put.headers()["allow"], "GET, POST");
     for path in ["/twilio", "/plivo", "/vonage", "/used"] {
         let status = client()
             .post(scene.url(path))

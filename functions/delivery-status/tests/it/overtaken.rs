@@ -195,3 +195,18 @@ async fn a_late_receipt_of_a_replaced_message_says_nothing_about_a_later_send() 
     let outcomes = scene.outcomes();
     assert_eq!(outcomes, ["recorded", "unknown_text", "unknown_text"]);
 }
+
+/// The first write took effect, and its answer was lost. The repeated one meets the state that is stored.
+#[tokio::test]
+async fn a_code_goes_on_at_once_if_the_answer_to_the_receipt_s_write_was_lost() {
+    let scene = kept().await;
+    let lost = Fault::ResetAfter;
+    scene.dynamodb().next_with("reported_at", lost);
+    failed(&scene).await;
+    assert_eq!(again(&scene), 1);
+    assert_eq!(scene.dynamodb().pending(), 0);
+    failed(&scene).await;
+    assert_eq!(again(&scene), 1, "a copy sends nothing");
+    let outcomes = scene.outcomes();
+    assert_eq!(outcomes, ["known", "known"]);
+}

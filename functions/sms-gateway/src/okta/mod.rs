@@ -21,6 +21,7 @@ use shared::rules::sms::segments;
 use shared::rules::words::Words;
 
 use crate::gateway::{Gateway, Message, Outcome, RESERVE};
+use crate::posted::BODY_LIMIT;
 use posted::Asked;
 
 /// Half of [`RESERVE`] follows for the closing write. So the answer comes within 2.7 s. The rest of
@@ -30,7 +31,6 @@ const TIME: Duration = Duration::from_millis(2_200);
 const SHORTEST_LIFE: Duration = Duration::from_secs(5);
 /// A copy of an event is known for at least this long, and while its code is valid.
 const EVENT_LIFE: Duration = Duration::from_mins(10);
-const BODY_LIMIT: usize = 256 * 1024;
 
 /// The `okta-hook` secret.
 struct Credentials(SecretString);

@@ -64,6 +64,21 @@ async fn after_three_codes_in_doubt_the_next_goes_elsewhere_whatever_the_instanc
     assert_eq!(vonage(&scene).await.0, "fff");
 }
 
+/// The write of a failure took effect, and its answer was lost.
+#[tokio::test]
+async fn a_failure_counts_once_also_if_the_answer_to_its_write_was_lost() {
+    let scene = Scene::with(&ROUTE).await;
+    scene.faults("vonage").times(2, || status(503));
+    for n in 0..2 {
+        let lost = Fault::ResetAfter;
+        scene.dynamodb().next_with("p_vonage", lost);
+        assert_eq!(send(&scene, n).await.provider(), "twilio");
+    }
+    assert_eq!(scene.dynamodb().pending(), 0);
+    assert_eq!(vonage(&scene).await, ("ff".to_owned(), 0));
+    assert_eq!(send(&scene, 2).await.provider(), "vonage");
+}
+
 #[tokio::test]
 async fn a_healthy_provider_costs_no_write() {
     let scene = Scene::with(&ROUTE).await;

@@ -72,3 +72,24 @@ pub(super) fn number_of(name: &str) -> Option<u64> {
 pub(super) fn is_live(slice: u64, newest: u64) -> bool {
     slice + SLICES >= newest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_window_counts_until_its_oldest_slice_has_left_it() {
+        let slice = Window::Hour.slice_seconds();
+        let counted = Item::from_iter([("s_1000", 3.into()), ("s_1001", 2.into())]);
+        for (number, hits) in [
+            (1_001, 5),
+            (1_000 + SLICES, 5),
+            (1_001 + SLICES, 2),
+            (1_002 + SLICES, 0),
+        ] {
+            let now = UNIX_EPOCH + Duration::from_secs(number * slice);
+            assert_eq!(used(&counted, Window::Hour, now), hits, "{number}");
+        }
+    }
+}

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use super::message::SendError;
 use crate::platform::http::Answer;
 
+/// A longer `Retry-After` says no more than this: no caller waits so long.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// The longest answer that is read.
 pub(crate) const LIMIT: usize = 256 * 1024;
 
@@ -22,7 +24,7 @@ pub(crate) fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) ->
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok()?.parse().ok());
             SendError::RateLimited {
-                after: after.map(Duration::from_secs),
+                after: after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE)),
             }
         }
         400..=499 => refused(),

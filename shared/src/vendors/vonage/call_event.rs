@@ -23,7 +23,7 @@ use crate::rules::voice::HEARD_SECONDS;
 const MAX_AGE: u64 = 25 * 3_600;
 
 /// An event. Vonage writes the duration as a text.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Event {
     uuid: Option<String>,
     status: Option<String>,
@@ -52,27 +52,19 @@ pub async fn authenticate(
     };
     let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
     fitting.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
-    let event = serde_json::from_slice(request.body());
-    let event = event.map_err(|_| Reply::refused(403, "unreadable"))?;
+    // What Vonage signed and is no event of a call has neither a call nor a state.
+    let event = serde_json::from_slice(request.body()).unwrap_or_default();
     Ok(Verified::new(event))
 }
 
-/// Reads a verified event.
-///
-/// # Errors
-/// 403 if a member is missing that every event has.
-pub fn parse(
-    event: &Verified<Event>,
-    reference: Option<Reference>,
-) -> Result<DeliveryReceipt, Reply> {
-    let (Some(uuid), Some(status)) = (&event.uuid, &event.status) else {
-        return Err(Reply::refused(403, "parameter_missing"));
-    };
+/// Reads a verified event. `None`: it tells nothing of a call's state.
+pub fn parse(event: &Verified<Event>, reference: Option<Reference>) -> Option<DeliveryReceipt> {
+    let (uuid, status) = (event.uuid.as_ref()?, event.status.as_ref()?);
     let seconds = event.duration.as_ref().and_then(|duration| match duration {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
     });
-    Ok(DeliveryReceipt {
+    Some(DeliveryReceipt {
         reference,
         id: Some(uuid.clone()),
         state: state(status, seconds),

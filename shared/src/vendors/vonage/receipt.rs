@@ -198,15 +198,11 @@ fn with_ring(algorithm: ring_hmac::Algorithm, key: &str, text: &str) -> String {
     hex::encode(ring_hmac::sign(&key, text.as_bytes()))
 }
 
-/// Reads a verified receipt. `client-ref` is the reference that we sent.
-///
-/// # Errors
-/// 403 if a parameter is missing that every receipt has.
-pub fn parse(dlr: &Verified<Dlr>) -> Result<DeliveryReceipt, Reply> {
-    let id = dlr.get("messageId").or(dlr.get("message-id"));
-    let (Some(id), Some(status)) = (id, dlr.get("status")) else {
-        return Err(Reply::refused(403, "parameter_missing"));
-    };
+/// Reads a verified receipt. `client-ref` is the reference that we sent. `None`: Vonage signed
+/// something that is no receipt.
+pub fn parse(dlr: &Verified<Dlr>) -> Option<DeliveryReceipt> {
+    let id = dlr.get("messageId").or(dlr.get("message-id"))?;
+    let status = dlr.get("status")?;
     let code: Option<u32> = dlr.get("err-code").and_then(|code| code.parse().ok());
     let state = match status {
         "delivered" => State::Delivered,
@@ -214,7 +210,7 @@ pub fn parse(dlr: &Verified<Dlr>) -> Result<DeliveryReceipt, Reply> {
         "failed" | "rejected" => State::Undelivered(reason(code)),
         _ => State::OnItsWay,
     };
-    Ok(DeliveryReceipt {
+    Some(DeliveryReceipt {
         reference: dlr.get("client-ref").and_then(Reference::parse),
         id: Some(id.to_owned()),
         state,

@@ -130,7 +130,9 @@ impl Health {
             let Some(next) = seen.after(succeeded, recent, epoch(now)) else {
                 return Ok(true);
             };
-            match table.update(change(name, &seen, &next, now)).await? {
+            // Another instance's failure looks like ours. So a write whose answer was lost is not
+            // repeated: the second one would count the failure again.
+            match table.update(change(name, &seen, &next, now).once()).await? {
                 Write::Done(_) => {
                     untold.told(name);
                     if next.broken_until > 0 && seen.broken_until == 0 {

@@ -58,7 +58,7 @@ async fn hostile_bodies_are_refused_and_nothing_is_written() {
         ("{\"data\":{\"messageProfile\":{}}}".to_owned(), 400),
         (format!("{{\"data\":{deep}"), 400),
         ("{\"data\":\"\\ud800\"}".to_owned(), 400),
-        (" ".repeat(256 * 1024 + 1), 413),
+        (" ".repeat(1024 * 1024 + 1), 413),
         (profile("phoneNumber", json!("20304050")), 400),
         (profile("phoneNumber", json!(20_304_050)), 400),
         (profile("phoneNumber", json!("+45 20304050\n")), 400),
