@@ -32,11 +32,14 @@ const PLIVO: &[&str] = &[
     "x-plivo-signature-ma-v3",
 ];
 
+/// The function that takes only mails with a signature by their sender.
+const SIGNED_ONLY: &str = "send-verification-sms REQUIRE_DKIM";
+
 /// Where bytes of strangers come in: the letter that chooses it, the function, the path, and what
 /// proves the caller.
 type Entrance = (u8, &'static str, &'static str, Proof);
 
-const ENTRANCES: [Entrance; 36] = [
+const ENTRANCES: [Entrance; 38] = [
     (b'a', "sms-gateway", "/", Proof::Header("")),
     (b'b', "sms-gateway", "/okta", Proof::Header(OKTA_HOOK_TOKEN)),
     (b'c', "sms-gateway", "/hooks/send-sms", Proof::Webhook),
@@ -113,6 +116,8 @@ const ENTRANCES: [Entrance; 36] = [
         Proof::None(&["x-twilio-signature"], FORM),
     ),
     (b'J', "send-verification-sms", "/", Proof::None(&[], FORM)),
+    (b'K', SIGNED_ONLY, "/", Proof::Mailgun),
+    (b'L', SIGNED_ONLY, "/", Proof::MailgunParts),
 ];
 
 /// What a function made of an input.
@@ -250,6 +255,10 @@ impl World {
             ),
         );
         functions.insert(
+            SIGNED_ONLY,
+            start::<send_verification_sms::App>(&sandbox, SIGNED_ONLY, "SendVerificationSms"),
+        );
+        functions.insert(
             "sms-forward",
             start::<sms_forward::App>(&sandbox, "sms-forward", "SmsForward"),
         );
@@ -266,10 +275,11 @@ impl World {
         }
     }
 
-    fn ask(&mut self, &(_, name, path, proof): &Entrance, sent: &[u8]) -> Option<Told> {
+    fn ask(&mut self, &(_, named, path, proof): &Entrance, sent: &[u8]) -> Option<Told> {
         self.requests += 1;
         let before = self.sandbox.twilio.messages().len();
-        let function = &self.functions[name];
+        let function = &self.functions[named];
+        let (name, setting) = named.split_once(' ').unwrap_or((named, ""));
         let begun = Instant::now();
         let reply = if matches!(proof, Proof::Direct) {
             // The runtime hands on only what is JSON.
@@ -300,6 +310,10 @@ impl World {
             let is_refused = (400..500).contains(&status);
             assert!(is_refused, "{name}{path}: {status} {outcome}");
         }
+        if outcome == "sent" && !setting.is_empty() && matches!(proof, Proof::Mailgun) {
+            let is_signed = crate::mails::is_signed_by_sender(sent);
+            assert!(is_signed, "{outcome}: a mail that its sender did not sign");
+        }
         Some(Told {
             status,
             outcome,
@@ -309,8 +323,9 @@ impl World {
 }
 
 /// Starts a function with the environment that the sandbox has for it, and with the settings of
-/// the recorded requests, which open every entrance.
-fn start<F: Function + 'static>(sandbox: &Sandbox, name: &str, id: &str) -> Box<dyn Running> {
+/// the recorded requests, which open every entrance. A switch after the name is on.
+fn start<F: Function + 'static>(sandbox: &Sandbox, named: &str, id: &str) -> Box<dyn Running> {
+    let (name, switch) = named.split_once(' ').unwrap_or((named, ""));
     let recorded = include_str!("../../../events/env.json");
     let recorded: Value = serde_json::from_str(recorded).expect("events/env.json is JSON");
     let mut environment = sandbox.env_for(name);
@@ -319,6 +334,9 @@ fn start<F: Function + 'static>(sandbox: &Sandbox, name: &str, id: &str) -> Box<
         if !value.starts_with("http:") {
             environment.insert(name.clone(), value.to_owned());
         }
+    }
+    if !switch.is_empty() {
+        environment.insert(switch.to_owned(), "true".to_owned());
     }
     let lookup = |name: &str| environment.get(name).cloned();
     let function = config::read(&lookup, |source| {

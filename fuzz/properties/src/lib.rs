@@ -8,8 +8,11 @@
     reason = "a panic is how a property says that it does not hold"
 )]
 
+mod claims;
+mod codes;
 mod documents;
 mod entrances;
+mod mails;
 mod proofs;
 mod requests;
 mod settings;
@@ -17,12 +20,13 @@ mod signatures;
 mod texts;
 mod tokens;
 
+pub use codes::cognito;
 pub use documents::{html, link};
 pub use entrances::{Told, entrance, told};
 pub use requests::{event, form};
 pub use settings::setting;
 pub use signatures::signature;
-pub use texts::{cognito, phone, segments, twiml};
+pub use texts::{phone, segments, twiml};
 pub use tokens::jwt;
 
 /// A property: takes any bytes.

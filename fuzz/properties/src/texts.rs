@@ -1,20 +1,12 @@
-//! Codes of Cognito, phone numbers, segments and `TwiML`.
+//! Phone numbers, segments and `TwiML`.
 
 use sandbox::segments as counted;
 use sandbox::twiml::{self as read, Element};
 use shared::rules::phone::E164;
 use shared::rules::sms::segments as counting;
-use shared::vendors::cognito::message::Message;
 use shared::vendors::twilio::twiml::{
     Gather, Listen, MESSAGE_LIMIT, ReadAs, Response, Utterance, Voice,
 };
-
-/// No code opens with a data key that is not its own.
-pub fn cognito(data: &[u8]) {
-    if let Ok(message) = Message::parse(data) {
-        assert!(message.open(&[0; 32]).is_err());
-    }
-}
 
 /// A number is a plus and 7 to 15 digits. What a log shows of it has at most seven of them.
 pub fn phone(data: &[u8]) {

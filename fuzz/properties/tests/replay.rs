@@ -152,6 +152,8 @@ fn each_mail_of_the_corpus_becomes_a_text() {
         &["send-verification-sms"],
         &["send-verification-sms-parts"],
         &["send-verification-sms-password"],
+        &["send-verification-sms-dkim"],
+        &["send-verification-sms-dkim-parts"],
     ] {
         let told = &asked(name)[0];
         let Told {
@@ -161,6 +163,26 @@ fn each_mail_of_the_corpus_becomes_a_text() {
         } = told;
         assert_eq!((*status, *outcome, *texts), (200, "sent", 1), "{name:?}");
     }
+}
+
+#[test]
+fn a_mail_that_its_sender_did_not_sign_becomes_no_text() {
+    let told = asked(&[
+        "send-verification-sms-dkim-foreign",
+        "send-verification-sms-dkim-listed",
+        "send-verification-sms-dkim-failed",
+        "send-verification-sms-dkim-partial",
+        "send-verification-sms-dkim-parts-foreign",
+    ]);
+    let expected = [
+        "dkim_not_aligned",
+        "dkim_not_aligned",
+        "dkim_not_passed",
+        "recipient_not_addressed",
+        "dkim_not_aligned",
+    ];
+    assert_eq!(outcomes(&told), expected);
+    assert!(told.iter().all(|told| told.texts == 0), "{told:?}");
 }
 
 #[test]
