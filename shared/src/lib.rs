@@ -22,6 +22,7 @@
 //! | account numbers, by which callers name their account | [`rules::account`] |
 //! | what became of a text; how well providers deliver | [`rules::delivery`], [`rules::scoreboard`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
+//! | whether a signed message is the first with its id | [`rules::original`] |
 //! | which language a person gets; a company's own texts | [`rules::words`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
 //! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`], [`vendors::end_user_messaging`] |

@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use shared::platform::random::owner_id;
 use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write};
 use shared::platform::time::epoch;
 use shared::rules::phone::E164;
@@ -45,7 +46,12 @@ impl App {
         // greeting. So an entry counts as active only for greeting plus ring time.
         let until = seconds + self.rules.ring_seconds + GREETING_SECONDS;
         let longest = until - seconds + self.rules.call_seconds;
-        let mut entry = vec![("since", Value::N(seconds)), ("until", Value::N(until))];
+        let owner = owner_id();
+        let mut entry = vec![
+            ("since", Value::N(seconds)),
+            ("until", Value::N(until)),
+            ("owner_id", Value::from(owner.as_str())),
+        ];
         entry.extend(caller.map(|caller| ("from", Value::from(caller))));
         let (call, ending) = (active::entry(sid), active::ending(sid));
         let update = Update::new(line_key(to))
@@ -56,7 +62,13 @@ impl App {
             .set("expires_at", seconds + 2 * DAY);
         let (item, is_new) = match self.table.update(update).await? {
             Write::Done(item) => (item, true),
-            Write::Refused(item) => (item, false),
+            Write::Refused(item) => {
+                // Our own write, whose answer was lost.
+                let is_ours = item
+                    .maps("call_")
+                    .any(|(other, call)| other == sid && call.text("owner_id") == Some(&owner));
+                (item, is_ours)
+            }
         };
         let active = ActiveCalls::from_item(&item, sid, longest, seconds);
         Ok((active, is_new))

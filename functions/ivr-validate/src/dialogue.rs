@@ -12,6 +12,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::platform::random::owner_id;
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write};
 use shared::platform::time::epoch;
 use shared::rules::account::AccountNumber;
@@ -76,6 +77,7 @@ pub(crate) struct Dialogue<'a> {
     key: Key,
     follows: Follows,
     arrival: Arrival,
+    owner: String,
 }
 
 /// The result of a request.
@@ -134,6 +136,7 @@ impl<'a> Dialogue<'a> {
             key: Key::new(format!("call#{sid}"), "state"),
             follows,
             arrival,
+            owner: owner_id(),
         }
     }
 
@@ -210,8 +213,11 @@ impl<'a> Dialogue<'a> {
     pub(crate) async fn pin(&self) -> Result<Move, Unavailable> {
         let update = Update::new(self.key.clone())
             .set("step", Phase::Trying.word())
+            .set("owner_id", self.owner.as_str())
             .set("tries", 0);
         match self.write(Phase::Asked(Step::Pin), update, "").await? {
+            // Our own write, whose answer was lost.
+            Write::Refused(seen) if self.is_trying(&seen) => Ok(Move::Made(Place(seen))),
             Write::Refused(seen) if self.is_being_tried(&seen) => self.outcome().await,
             write => Ok(self.moved(write)),
         }
@@ -222,7 +228,7 @@ impl<'a> Dialogue<'a> {
         let update = self
             .answer(Phase::Asked(Step::Menu), &Said::Greeted)
             .set("open_until", epoch(self.arrival.time) + LIFE);
-        self.advance(Phase::Trying, update).await
+        self.settle(update).await
     }
 
     /// The PIN was wrong; the answer goes out at `then`. `is_last`: the call has no more tries.
@@ -239,7 +245,18 @@ impl<'a> Dialogue<'a> {
             .add("answers", 1)
             .add("pairs", 1)
             .remove("account");
-        self.advance(Phase::Trying, update).await
+        self.settle(update).await
+    }
+
+    /// Stores the result of the PIN that this request tries. No other request does that. So what has
+    /// moved on was moved by our own write, whose answer was lost.
+    async fn settle(&self, update: Update) -> Result<Move, Unavailable> {
+        match self.write(Phase::Trying, update, "").await? {
+            Write::Refused(seen) if self.is_trying(&seen) && !stands(&seen, Phase::Trying) => {
+                Ok(Move::Made(Place(seen)))
+            }
+            write => Ok(self.moved(write)),
+        }
     }
 
     /// The entry at `step` is not valid. After the last try the call is over.
@@ -330,6 +347,11 @@ impl<'a> Dialogue<'a> {
             }
         }
         Ok(Move::OutOfOrder)
+    }
+
+    /// True if this request, and no copy of it, tries the PIN or has tried it.
+    fn is_trying(&self, seen: &Item) -> bool {
+        seen.text("owner_id") == Some(&self.owner)
     }
 
     /// True if this request, or a copy of it, has begun to try a PIN.

@@ -158,8 +158,11 @@ impl Function for App {
         // from the arrival, leases from here.
         let now = now + arrived.elapsed();
         let handling = Handling::new(&sms, phone, arrived, request, now);
-        let reply = self.answer(&intent, &handling).await;
-        let reply = reply.unwrap_or_else(|failure| failure);
+        let reply = async {
+            self.refuse_replay(&handling).await?;
+            self.answer(&intent, &handling).await
+        };
+        let reply = reply.await.unwrap_or_else(|failure| failure);
         Ok(reply
             .field("phone", phone.to_string())
             .field("sid", sms.sid))

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 use shared::platform::random::{owner_id, random_below};
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
-use shared::platform::table::{Item, Key, Unavailable, Update, Write};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write};
 use shared::platform::time::epoch;
 use shared::rules::limits::{Budget, Window};
+use shared::rules::original;
 use shared::rules::pending::{self, Held, Hold, confirmed};
 use shared::rules::phone::E164;
 use shared::vendors::twilio::webhook::InboundSms;
 
-use crate::outcome::{Answer, Outcome};
+use crate::outcome::{self, Answer, Outcome};
 use crate::{App, DAY, decide};
 
 /// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). The link must
@@ -114,6 +115,18 @@ pub(crate) enum MessageClaim {
 }
 
 impl App {
+    /// Ends here if the message first came longer ago than Twilio retries, or with another content.
+    pub(crate) async fn refuse_replay(&self, handling: &Handling<'_>) -> Result<(), Reply> {
+        let (Key { pk, sk }, now) = (&handling.key, handling.now);
+        let noting = original::note(&self.table, pk, sk, now);
+        let original = Table::within(handling.left(), noting).await;
+        let original = original.map_err(Failure::from)?;
+        if original.is_same && epoch(now) < original.at + DAY {
+            return Ok(());
+        }
+        Err(outcome::reply("", "replayed").metric("Refused", 1))
+    }
+
     /// Waits until no other instance answers this message or acts on a reply of this number.
     pub(crate) async fn claim(&self, handling: &Handling<'_>) -> Result<MessageClaim, Reply> {
         loop {

@@ -6,7 +6,8 @@
 //! 1. Check Twilio's signature and read the message.
 //! 2. Ask Okta whose number it is. At the same time read from the table who wrote last.
 //! 3. Decide where the message goes (`route`).
-//! 4. Count it (`budgets`). At the same time read whether it was answered before (`once`).
+//! 4. Count it (`budgets`). At the same time note it by its SID, and read whether it was answered
+//!    before (`once`). Another content with that SID is a replay.
 //! 5. Remember it by its SID, and note who wrote last (`thread`). These are separate writes, so that many
 //!    messages at once do not conflict.
 //! 6. Answer with TwiML that contains the SMS to send.

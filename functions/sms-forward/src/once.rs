@@ -8,6 +8,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::table::{Item, Unavailable, Write};
 use shared::platform::time::epoch;
 use shared::rules::limits::{Copies, Counted, Full};
+use shared::rules::original;
 use shared::rules::phone::E164;
 use shared::rules::sms::segments;
 
@@ -33,17 +34,25 @@ impl App {
         to: Option<&E164>,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
+        let key = message.key();
         let sender = hash(&message.sms.sender);
         let text = message.counted_as(&sender, to);
-        let (seen, fixed, counted) = tokio::join!(
-            self.table.get(message.key(), now),
+        let (original, seen, fixed, counted) = tokio::join!(
+            original::note(&self.table, &key.pk, &key.sk, now),
+            self.table.get(key.clone(), now),
             self.fix_recipient(message, to, now),
             budgets::count(&self.table, &self.rules.limits, &text, now)
         );
-        let (seen, to) = match seen.and_then(|seen| Ok((seen, fixed?))) {
+        let read = original.and_then(|original| Ok((original, seen?, fixed?)));
+        let (original, seen, to) = match read {
             Ok(read) => read,
             Err(error) => return Err(self.ask_again(&counted, error).await),
         };
+        if !original.is_same {
+            let same_name = epoch(now) < original.at + AT_ONCE.as_secs();
+            counted.give_back_copy(&self.table, same_name).await;
+            return Ok(refusal("replayed"));
+        }
         if let Some(seen) = seen {
             self.give_back_to(&seen, &counted, now).await;
             return self.repeat(message, to.as_ref(), &seen, now).await;

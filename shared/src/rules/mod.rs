@@ -11,6 +11,7 @@ pub mod kept;
 pub mod limits;
 pub mod link;
 pub mod met;
+pub mod original;
 pub mod pending;
 pub mod phone;
 pub mod scoreboard;

@@ -10,7 +10,8 @@
 //! minute. So a call and the requests after it, or a flood of texts to a number without an
 //! employee, cost Okta one request. Numbers without an employee are remembered apart, so that they
 //! push no employee out. They also have only a share of Okta's rate limit: an instance that has
-//! found many of them within a minute believes a copy that says so, without asking Okta again.
+//! found many of them within a minute believes a copy that says so, if it was written in the last
+//! ten minutes, without asking Okta again. Who gets such a number is served soon all the same.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -28,6 +29,9 @@ use crate::vendors::okta::users::{Found, Users};
 use crate::vendors::okta::{Access, CallError};
 
 const COPY_LIFE: u64 = 30 * DAY;
+/// For how long a copy that says that nobody has a number is believed while Okta answers, in
+/// seconds. It is written anew after half of that time.
+const NOBODY_LIFE: u64 = 10 * 60;
 const MEMORY: Duration = Duration::from_mins(1);
 /// A caller waits on the phone, or Twilio for an answer.
 const OKTA_TIME: Duration = Duration::from_secs(6);
@@ -168,6 +172,7 @@ impl Directory {
             && let Ok(Some(copy)) =
                 Table::within(TABLE_TIME, self.table.get(key(number), now)).await
             && let Some(listing @ Listing::Nobody(_)) = read(&copy)
+            && age(&copy, now) < NOBODY_LIFE
         {
             lock(&self.memory).put(number, &listing, now);
             return Ok(listing);
@@ -260,11 +265,11 @@ impl Directory {
         {
             employee.mobile_is_ours = known.mobile_is_ours;
         }
-        let lives = copy
-            .and_then(|copy| copy.number("expires_at"))
-            .unwrap_or_default()
-            .saturating_sub(epoch(now));
-        if known.as_ref() == Some(&listing) && lives > COPY_LIFE / 2 {
+        let life = match listing {
+            Listing::Employee(_) => COPY_LIFE,
+            Listing::Nobody(_) => NOBODY_LIFE,
+        };
+        if known.as_ref() == Some(&listing) && copy.is_some_and(|copy| age(&copy, now) < life / 2) {
             return listing;
         }
         if let Listing::Employee(employee) = &mut listing
@@ -396,6 +401,12 @@ fn read(item: &Item) -> Option<Listing> {
             mobile_is_ours: item.number("mobile_is_ours") == Some(1),
         }))
     })?
+}
+
+/// How long ago a copy was written, in seconds.
+fn age(copy: &Item, now: SystemTime) -> u64 {
+    let written = copy.number("expires_at").unwrap_or_default();
+    (epoch(now) + COPY_LIFE).saturating_sub(written)
 }
 
 fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {

@@ -266,6 +266,32 @@ async fn numbers_that_nobody_has_use_up_neither_the_memory_nor_okta() {
     );
 }
 
+/// Who gets such a number is served soon, also while strangers text to numbers that nobody has.
+#[tokio::test]
+async fn that_nobody_has_a_number_is_believed_for_ten_minutes() {
+    let sandbox = Sandbox::start().await;
+    let start = now();
+    let after = |minutes: u64| start + Duration::from_mins(minutes);
+    let nobodys = |n: u32| number(&format!("+1500555{n:04}"));
+    let flood = async |directory: &Directory, minutes: u64| {
+        for n in 1_000..1_020 {
+            directory.find(&nobodys(n), after(minutes)).await.unwrap();
+        }
+    };
+    let directory = directory(&sandbox);
+    let own = number(COMPANY);
+    let nobody = Listing::Nobody("unknown_number");
+    assert_eq!(directory.find(&own, after(0)).await.unwrap(), nobody);
+    let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    flood(&directory, 9).await;
+    assert_eq!(directory.find(&own, after(9)).await.unwrap(), nobody);
+    flood(&directory, 11).await;
+    assert_eq!(
+        directory.find(&own, after(11)).await.unwrap(),
+        employee(&id, MOBILE, false)
+    );
+}
+
 #[tokio::test]
 async fn okta_wins_over_the_copy_and_the_copy_keeps_what_it_said_last() {
     let sandbox = Sandbox::start().await;

@@ -2,6 +2,7 @@
 
 use sandbox::COMPANY_NUMBER;
 use sandbox::twilio::Ended;
+use sandbox::wire::Fault;
 use serde_json::json;
 
 use crate::scene::{
@@ -386,4 +387,27 @@ async fn minutes_are_counted_once() {
         hang_up(&scene, &call, seconds).await;
     }
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 60));
+}
+
+/// The table notes a call, and its answer is lost. The write is repeated, and finds its own entry.
+#[tokio::test]
+async fn a_refused_call_takes_no_line_although_the_answer_to_its_note_was_lost() {
+    let scene = Scene::start().await;
+    let first = scene.inbound(CALLER);
+    assert!(scene.post(&first, "").await.contains(MOBILE));
+    scene
+        .dynamodb()
+        .next_with("attribute_not_exists(call_", Fault::ResetAfter);
+    let again = scene.inbound(CALLER);
+    assert_eq!(scene.post(&again, "").await, last_words(BUSY));
+    assert_eq!(
+        (
+            scene.line(COMPANY_NUMBER).await.0,
+            scene.dynamodb().pending()
+        ),
+        (1, 0)
+    );
+    // Nor does a copy of the first call take its line away.
+    assert!(scene.post(&first, "").await.contains(MOBILE));
+    assert_eq!(scene.line(COMPANY_NUMBER).await.0, 1);
 }

@@ -667,3 +667,26 @@ async fn callers_do_not_notice_a_lost_answer() {
     assert_eq!(call.heard, [WELCOME, ASK_PIN, GREETED, GOODBYE]);
     assert_eq!(call.requests, 5);
 }
+
+/// The table makes a change, and its answer is lost. The write is repeated, and finds its own change.
+#[tokio::test]
+async fn callers_do_not_notice_a_lost_answer_of_the_table() {
+    let scene = Scene::start().await;
+    for (n, change) in ["trying", "refused", "greeted"].into_iter().enumerate() {
+        let lost = sandbox::wire::Fault::ResetAfter;
+        scene.dynamodb().next_with(&format!("\"{change}\""), lost);
+        let keys = [ACCOUNT, WRONG_PIN, ACCOUNT, PIN, "9"];
+        let call = scene.call(CALLER, &keys).await;
+        let heard = [WELCOME, ASK_PIN, REFUSED_ONCE, ASK_PIN, GREETED, GOODBYE];
+        assert_eq!(call.heard, heard, "{change}");
+        assert_eq!(
+            (
+                scene.dynamodb().pending(),
+                scene.logins(),
+                scene.wrong().await
+            ),
+            (0, 2 * (n + 1), 0),
+            "{change}"
+        );
+    }
+}

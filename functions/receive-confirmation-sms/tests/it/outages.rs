@@ -77,7 +77,7 @@ async fn twilio_s_own_retries_bridge_a_short_outage() {
     scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
     // Any one call of the first attempt fails through all its retries; the second attempt finds the table up.
-    for working in 0..3 {
+    for working in 0..4 {
         faults.times(working, no_fault);
         faults.times(3, broken);
         scene.text_answered("NO", WRONG).await;
@@ -92,7 +92,7 @@ async fn what_was_confirmed_is_told_although_it_cannot_be_written_down() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     let mail = scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(2, no_fault); // the claim, the hold
+    faults.times(3, no_fault); // the note, the claim, the hold
     faults.always(Some(broken()));
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(
@@ -127,7 +127,7 @@ async fn what_was_confirmed_is_told_in_time_although_the_table_is_silent() {
         .faults()
         .next(Fault::Delay(Duration::from_secs(4)));
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(2, no_fault); // the claim, the hold
+    faults.times(3, no_fault); // the note, the claim, the hold
     faults.always(Some(Fault::Hang));
     let reply = scene.text("YES").await;
     assert_eq!(
@@ -149,7 +149,7 @@ async fn a_link_is_not_lost_when_its_answer_cannot_be_written_down() {
     let scene = Scene::start().await;
     let mail = scene.password().await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(2, no_fault);
+    faults.times(3, no_fault);
     faults.times(3, broken); // the answer, through all retries
     let reply = scene.text("YES").await;
     assert_eq!(
@@ -167,7 +167,7 @@ async fn a_cancellation_is_not_lost_when_it_cannot_be_written_down() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(2, no_fault);
+    faults.times(3, no_fault);
     faults.times(3, broken);
     let params = scene.inbound("STOP");
     assert_eq!(
@@ -199,7 +199,7 @@ async fn codes_are_not_told_before_they_are_written_down() {
         ))
         .await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault); // the codes among them
+    faults.times(4, no_fault); // the codes among them
     faults.times(3, broken); // the answer
     let reply = scene.text("YES").await;
     let list = reply.messages.concat();
@@ -225,7 +225,7 @@ async fn a_lost_answer_of_the_table_is_no_second_owner() {
         .aws
         .dynamodb()
         .faults()
-        .times(2, || Fault::ResetAfter);
+        .times(3, || Fault::ResetAfter);
     scene.text_answered("YES", CONFIRMED).await;
 }
 

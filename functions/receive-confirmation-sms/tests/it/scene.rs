@@ -197,7 +197,7 @@ impl Scene {
                 .as_str()
                 .and_then(|text| text.parse::<u64>().ok());
             assert!(
-                end.is_some_and(|end| end > now && end < now + 31 * 86_400),
+                end.is_some_and(|end| end > now && end < now + 401 * 86_400),
                 "{item}"
             );
         }

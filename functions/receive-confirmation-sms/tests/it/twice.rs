@@ -12,7 +12,7 @@ use shared::platform::time::epoch;
 use shared::rules::link::Kind;
 use tokio::task::JoinSet;
 
-use crate::scene::{CONFIRMED, FUNCTION, RETRY, Scene, WRONG, answer, request};
+use crate::scene::{CONFIRMED, FUNCTION, RETRY, Scene, WRONG, answer, replaced, request};
 
 #[tokio::test]
 async fn twilio_s_retry_gets_the_first_answer_again() {
@@ -281,4 +281,84 @@ async fn a_yes_that_failed_confirms_what_it_was_said_to_when_it_comes_again() {
         ),
         (1, None)
     );
+}
+
+/// Lets so many days pass since messages were answered.
+async fn let_pass(scene: &Scene, days: u64) {
+    for item in scene.sandbox.aws.items().await {
+        let key = |name: &str| item[name]["S"].as_str().unwrap();
+        if key("pk").starts_with("seen#twilio-confirmation#") {
+            for moment in ["expires_at", "first"] {
+                if item[moment].is_object() {
+                    let at = sandbox::scene::number(&item[moment]) - days * 86_400;
+                    let aws = &scene.sandbox.aws;
+                    aws.set_number(key("pk"), key("sk"), moment, at).await;
+                }
+            }
+        }
+    }
+    scene.sandbox.aws.sweep_now().await;
+}
+
+/// A signature has no end. Whoever has seen a YES could send it when another request waits.
+#[tokio::test]
+async fn a_replay_after_weeks_confirms_nothing() {
+    for failed in [false, true] {
+        let scene = Scene::start().await;
+        scene.verification(LinkPage::Form).await;
+        if failed {
+            let auth0 = scene.sandbox.auth0.server().faults();
+            auth0.next(answer(503, &[], ""));
+        }
+        let params = scene.inbound("YES");
+        let deliver = async || {
+            let twilio = &scene.sandbox.twilio;
+            let reply = twilio.deliver(params.clone(), scene.lambda.url()).await;
+            assert_eq!(reply.status, 200);
+            reply.messages
+        };
+        let first = if failed { RETRY } else { CONFIRMED };
+        assert_eq!(deliver().await, [first]);
+        if failed {
+            scene.text_answered("YES", CONFIRMED).await;
+        }
+        let other = scene.sandbox.auth0.mail_verification(
+            &scene.sandbox.auth0.sign_up("other@sms.example.com"),
+            LinkPage::Form,
+        );
+        scene
+            .pend(&request("other", Kind::Verification, &other.link))
+            .await;
+        for days in [8, 391] {
+            let_pass(&scene, days).await;
+            assert_eq!(deliver().await, [""; 0], "{failed} {days}");
+            assert_eq!(
+                (
+                    scene.sandbox.auth0.fetched(&other.ticket),
+                    scene.waiting().await
+                ),
+                (0, 1),
+                "{failed} {days}"
+            );
+        }
+    }
+}
+
+/// Twilio's signature has nothing between names and values. So it also fits the message without its end, which is then a parameter.
+#[tokio::test]
+async fn a_message_that_is_cut_differently_confirms_nothing() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let honest = scene.inbound("YESDan");
+    let mut cut = replaced(&honest, "Body", "YES");
+    cut.push(("Dan".to_owned(), String::new()));
+    let sign = |params: &[_]| scene.sandbox.twilio.sign(scene.lambda.url(), params);
+    assert_eq!(sign(&honest), sign(&cut));
+    for (params, messages) in [(&honest, vec![WRONG.to_owned()]), (&cut, Vec::new())] {
+        let twilio = &scene.sandbox.twilio;
+        let reply = twilio.deliver(params.clone(), scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages), (200, messages));
+    }
+    scene.assert_nothing_fetched();
+    assert_eq!(scene.waiting().await, 1);
 }

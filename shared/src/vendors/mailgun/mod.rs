@@ -25,6 +25,10 @@ use crate::rules::verified::Verified;
 /// A mail has some fifty fields. A form with this many is not a mail.
 const FIELD_LIMIT: usize = 2_000;
 
+/// The value of a part that is not UTF-8. A field that is needed does not fit then. Any other one,
+/// such as a file whose name is only in `filename*`, does not lose the mail.
+const UNREADABLE: &str = "\u{fffd}";
+
 /// The `mailgun` secret: the HTTP webhook signing key (not the API key).
 #[derive(Debug)]
 pub struct Credentials {
@@ -118,7 +122,7 @@ impl Form {
 /// the secret is fetched again once.
 ///
 /// # Errors
-/// The reply: 400 for a body that is not a form, 401 for a signature that is missing, wrong or old,
+/// The reply: 401 for a body that is not a form, or for a signature that is missing, wrong or old,
 /// 503 if the secret cannot be fetched. After a 401 Mailgun retries, so a misconfigured key loses
 /// no mail.
 pub async fn authenticate(
@@ -129,7 +133,7 @@ pub async fn authenticate(
 ) -> Result<Verified<Form>, Reply> {
     let pairs = fields(request)
         .await
-        .ok_or_else(|| Reply::refused(400, "malformed_form"))?;
+        .ok_or_else(|| Reply::refused(401, "malformed_form"))?;
     let form = Form {
         pairs,
         token: String::new(),
@@ -209,10 +213,8 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
             return None;
         }
         if let (None, Some(name)) = (part.file_name(), part.name().map(str::to_owned)) {
-            pairs.push((
-                name,
-                String::from_utf8(part.bytes().await.ok()?.into()).ok()?,
-            ));
+            let text = String::from_utf8(part.bytes().await.ok()?.into());
+            pairs.push((name, text.unwrap_or_else(|_| UNREADABLE.to_owned())));
         }
     }
     Some(pairs)
@@ -255,6 +257,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_part_that_cannot_be_read_is_there_without_its_text() {
+        let body = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n\
+                     --b\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n1\r\n--b--";
+        let pairs = fields(&request("multipart/form-data; boundary=b", body)).await;
+        let named = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(pairs.unwrap(), [named("a", UNREADABLE), named("b", "1")]);
+    }
+
+    #[tokio::test]
     async fn malformed_multipart_is_refused() {
         let good = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--";
         assert!(
@@ -267,10 +278,6 @@ mod tests {
             ("multipart/form-data; boundary=", good),
             ("multipart/form-data; boundary=c", good),
             ("multipart/form-data; boundary=b", &good[..good.len() - 6]),
-            (
-                "multipart/form-data; boundary=b",
-                b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--b--",
-            ),
         ] {
             assert!(
                 fields(&request(content_type, body)).await.is_none(),
