@@ -30,10 +30,7 @@ impl App {
             Confirmation::Confirmed => Outcome::Confirmed { code: request.code },
             Confirmation::Submitted => Outcome::Submitted { code: request.code },
             Confirmation::Refused => Outcome::LinkRefused,
-            Confirmation::Unclear(why) => Outcome::Unclear {
-                request: request.id,
-                why,
-            },
+            Confirmation::Unclear(why) => Outcome::Unclear { why },
         }
     }
 

@@ -13,6 +13,10 @@
 //! reply holds a number's requests, a second reply waits. So a link is never followed twice by two
 //! replies. A failed attempt leaves the request as it was.
 //!
+//! A message is no answer to a request that was stored after the message had come. And the table
+//! knows which request a message confirms before its link is followed: if the answer is then not
+//! stored, Twilio's retry confirms no other.
+//!
 //! Promises: another number learns nothing about pending requests. An HTTP status alone confirms
 //! nothing. A password link is not opened, unless the settings ask for it. A message that opts out
 //! gets no answer.
@@ -47,7 +51,7 @@ use shared::vendors::twilio::{self, twiml};
 
 use decide::{Decision, History, LastConfirmation, Requests};
 use intent::{Confirming, Intent};
-use message::{Handling, MessageClaim};
+use message::{Handling, MessageClaim, Step};
 use outcome::{Outcome, Silence};
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -172,16 +176,16 @@ impl Function for App {
 impl App {
     /// Claims the message, acts, and stores the answer.
     async fn answer(&self, intent: &Intent, handling: &Handling<'_>) -> Result<Reply, Reply> {
-        let (mut held, only_request) = match self.claim(handling).await? {
+        let (mut held, has_asked) = match self.claim(handling).await? {
             MessageClaim::AlreadyAnswered(text) => return Ok(outcome::reply(&text, "repeated")),
             MessageClaim::Claimed {
                 requests,
-                only_request,
-            } => (requests, only_request),
+                has_asked,
+            } => (requests, has_asked),
         };
         let newest = held.as_ref().and_then(|held| held.requests.last());
         let language = newest.and_then(|request| request.language.clone());
-        let outcome = self.act(intent, held.as_mut(), only_request.as_deref(), handling);
+        let outcome = self.act(intent, held.as_mut(), has_asked, handling);
         let outcome = match outcome.await {
             Ok(outcome) => outcome,
             Err(error) => return Err(self.abandon(handling, held, error).await),
@@ -207,7 +211,7 @@ impl App {
         &self,
         intent: &Intent,
         held: Option<&mut Held>,
-        only_request: Option<&str>,
+        has_asked: bool,
         handling: &Handling<'_>,
     ) -> Result<Outcome, Unavailable> {
         let requests = Requests {
@@ -216,9 +220,12 @@ impl App {
             now: handling.now,
         };
         let history = self.history(intent, requests, handling).await?;
-        let decision = decide::decide(intent, requests, &history);
-        let outcome = self.apply(decision, held, only_request, &history, handling);
-        match outcome.await {
+        let decision = match decide::decide(intent, requests, &history) {
+            // Several requests waited when the message came. It chose none of them.
+            Decision::Act(_) if has_asked => Decision::List,
+            decision => decision,
+        };
+        match self.apply(decision, held, &history, handling).await? {
             Outcome::Wrong if !self.count_wrong(intent, handling).await? => {
                 Ok(Outcome::Silent(Silence::WrongReplyIgnored))
             }
@@ -280,11 +287,10 @@ impl App {
         &self,
         decision: Decision,
         held: Option<&mut Held>,
-        only_request: Option<&str>,
         history: &History,
         handling: &Handling<'_>,
-    ) -> Outcome {
-        match (decision, held) {
+    ) -> Result<Outcome, Unavailable> {
+        Ok(match (decision, held) {
             (Decision::Silence(why), _) => Outcome::Silent(why),
             (Decision::Repeat, _) => Outcome::ConfirmedBefore {
                 is_submitted: history.confirmed.iter().any(|last| last.is_submitted),
@@ -293,11 +299,6 @@ impl App {
                     .as_ref()
                     .and_then(|last| last.language.clone()),
             },
-            // An earlier attempt of this message was for another request. It must not confirm
-            // this one.
-            (Decision::Act(id), _) if only_request.is_some_and(|only| only != id) => {
-                Outcome::Silent(Silence::Repeated)
-            }
             (_, None) => Outcome::Silent(Silence::NothingPending),
             (Decision::Wrong, _) => Outcome::Wrong,
             (Decision::Cancel, Some(held)) => {
@@ -310,11 +311,15 @@ impl App {
                 }
                 Outcome::Expired
             }
-            (Decision::List, Some(held)) => self.list(held, handling.now),
+            (Decision::List, Some(held)) => {
+                self.begin(Step::Ask, handling).await?;
+                self.list(held, handling.now)
+            }
             (Decision::Act(id), Some(held)) => {
                 let Some(request) = held.requests.iter().find(|request| request.id == id) else {
-                    return Outcome::Silent(Silence::NothingPending);
+                    return Ok(Outcome::Silent(Silence::NothingPending));
                 };
+                self.begin(Step::Act(&id), handling).await?;
                 let outcome = self.confirm(request.clone(), handling).await;
                 // The request is used, unless the person may try again.
                 if !matches!(outcome, Outcome::Unclear { .. }) {
@@ -322,7 +327,7 @@ impl App {
                 }
                 outcome
             }
-        }
+        })
     }
 
     /// Lists the valid requests, each with a code. If there are too many for one list, it shows the

@@ -63,6 +63,7 @@ impl<'a> Handling<'a> {
             .set("owner_id", self.owner.as_str())
             .set("lease_until", lease_until)
             .set("expires_at", epoch(clock) + 7 * DAY)
+            .copy("first_at", "first_at", epoch(clock))
             .only_if(
                 "attribute_not_exists(pk) OR expires_at <= :now \
                  OR (attribute_not_exists(answer) AND (lease_until <= :now OR owner_id = :me))",
@@ -107,11 +108,30 @@ pub(crate) enum MessageClaim {
     AlreadyAnswered(String),
     /// This instance answers it.
     Claimed {
-        /// The number's requests, if it has any. This instance holds them.
+        /// The number's requests, if it has any. This instance holds them. Only those are among
+        /// them that the message may be an answer to.
         requests: Option<Held>,
-        /// The request that an earlier attempt for this message failed to confirm.
-        only_request: Option<String>,
+        /// An earlier attempt for this message asked which request is meant.
+        has_asked: bool,
     },
+}
+
+/// What an attempt for a message is about to do. A later attempt for the message does nothing else.
+pub(crate) enum Step<'a> {
+    /// Confirm this request, or send its link.
+    Act(&'a str),
+    /// Ask which request is meant.
+    Ask,
+}
+
+/// Leaves the requests that a message may be an answer to: those that were there when it first came,
+/// and only the one that an earlier attempt for it began to confirm. `message` is its item.
+fn choose(held: &mut Held, message: &Item) {
+    let first_at = message.number("first_at").unwrap_or_default();
+    let begun = message.text("request");
+    held.requests.retain(|request| {
+        request.created_at <= first_at && begun.is_none_or(|begun| begun == request.id)
+    });
 }
 
 impl App {
@@ -152,11 +172,13 @@ impl App {
                     return Err(self.abandon(handling, held, error).await);
                 }
                 (_, Err(Some(error))) => return Err(self.abandon(handling, None, error).await),
-                (Ok(Write::Done(item)), Ok(requests)) => {
-                    let only_request = item.text("request").map(str::to_owned);
+                (Ok(Write::Done(item)), Ok(mut requests)) => {
+                    if let Some(held) = &mut requests {
+                        choose(held, &item);
+                    }
                     return Ok(MessageClaim::Claimed {
                         requests,
-                        only_request,
+                        has_asked: item.number("asked").is_some(),
                     });
                 }
                 (Ok(Write::Refused(item)), requests) => {
@@ -190,6 +212,27 @@ impl App {
         let kept = self.table.get(handling.kept_key(), handling.now).await?;
         let text = kept.as_ref().and_then(|item| item.text("text"));
         Ok(Some(text.unwrap_or_default().to_owned()))
+    }
+
+    /// Notes a step before it is taken. If the answer is not stored after it, the message's next
+    /// attempt knows what the message was for.
+    pub(crate) async fn begin(
+        &self,
+        step: Step<'_>,
+        handling: &Handling<'_>,
+    ) -> Result<(), Unavailable> {
+        let update = Update::new(handling.key.clone())
+            .only_if("owner_id = :me AND attribute_not_exists(answer)")
+            .bind(":me", handling.owner.as_str());
+        let update = match step {
+            Step::Act(id) => update.set("request", id),
+            Step::Ask => update.set("asked", 1),
+        };
+        match Table::within(handling.left(), self.table.update(update)).await? {
+            Write::Done(_) => Ok(()),
+            // Our time is over, and another instance has the message.
+            Write::Refused(_) => Err(Unavailable::overtaken()),
+        }
     }
 
     /// Saves the answer and the changed requests. The order matters if the process ends between the
@@ -269,10 +312,8 @@ impl App {
             .only_if("owner_id = :me")
             .bind(":me", handling.owner.as_str());
         let update = match outcome {
-            // The attempt failed. Twilio's retry may try again, but only for the same request.
-            Outcome::Unclear { request, .. } => update
-                .set("lease_until", 0)
-                .set("request", request.as_str()),
+            // The attempt failed. Twilio's retry may try again.
+            Outcome::Unclear { .. } => update.set("lease_until", 0),
             // An answer with a link is stored in its own item for one day; Twilio retries no later.
             // The item that says "answered" lives seven days, as usual.
             Outcome::PasswordLink { .. } => {

@@ -17,12 +17,10 @@ use crate::texts;
 pub(crate) enum Silence {
     /// The message opts out of all SMS.
     OptedOut,
-    /// No request waits for the number.
+    /// No request waits that the message can be an answer to.
     NothingPending,
     /// The number sent too many wrong replies.
     WrongReplyIgnored,
-    /// The message was meant for a request that is gone.
-    Repeated,
 }
 
 /// The outcome of a message, which decides its answer.
@@ -50,9 +48,8 @@ pub(crate) enum Outcome {
     LinkRefused,
     /// The link's host is no longer on the list.
     LinkNoLongerAllowed,
-    /// Auth0 gave no clear answer about the request with this id. The person may try again. `why`
-    /// is for the log.
-    Unclear { request: String, why: String },
+    /// Auth0 gave no clear answer. The person may try again. `why` is for the log.
+    Unclear { why: String },
     /// No answer.
     Silent(Silence),
 }
@@ -75,7 +72,6 @@ impl Outcome {
             Self::Silent(Silence::OptedOut) => "opted_out",
             Self::Silent(Silence::NothingPending) => "nothing_pending",
             Self::Silent(Silence::WrongReplyIgnored) => "wrong_reply_ignored",
-            Self::Silent(Silence::Repeated) => "repeated",
         }
     }
 
@@ -123,7 +119,7 @@ impl Outcome {
         let reply = reply(&answer.text, self.word());
         match self {
             Self::Confirmed { .. } => reply.metric("Confirmed", 1),
-            Self::Unclear { why, .. } => reply.field("error", why),
+            Self::Unclear { why } => reply.field("error", why),
             _ => reply,
         }
     }

@@ -10,6 +10,7 @@ mod late;
 mod links;
 mod management;
 mod outages;
+mod overtaken;
 mod password;
 mod replaced;
 mod replies;

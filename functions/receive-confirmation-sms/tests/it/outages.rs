@@ -10,7 +10,7 @@ use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, Scene, WRONG, answer, no_fault, request};
 
-fn broken() -> Fault {
+pub(crate) fn broken() -> Fault {
     answer(
         500,
         &[],
@@ -92,7 +92,7 @@ async fn what_was_confirmed_is_told_although_it_cannot_be_written_down() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     let mail = scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault); // the note, the claim, the hold
+    faults.times(4, no_fault); // the note, the claim, the hold, the step
     faults.always(Some(broken()));
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(
@@ -127,7 +127,7 @@ async fn what_was_confirmed_is_told_in_time_although_the_table_is_silent() {
         .faults()
         .next(Fault::Delay(Duration::from_secs(4)));
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault); // the note, the claim, the hold
+    faults.times(4, no_fault); // the note, the claim, the hold, the step
     faults.always(Some(Fault::Hang));
     let reply = scene.text("YES").await;
     assert_eq!(
