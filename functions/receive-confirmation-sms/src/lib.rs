@@ -162,11 +162,8 @@ impl Function for App {
         // from the arrival, leases from here.
         let now = now + arrived.elapsed();
         let handling = Handling::new(&sms, phone, arrived, request, now);
-        let reply = async {
-            self.refuse_replay(&handling).await?;
-            self.answer(&intent, &handling).await
-        };
-        let reply = reply.await.unwrap_or_else(|failure| failure);
+        let reply = self.answer(&intent, &handling).await;
+        let reply = reply.unwrap_or_else(|failure| failure);
         Ok(reply
             .field("phone", phone.to_string())
             .field("sid", sms.sid))
@@ -176,7 +173,9 @@ impl Function for App {
 impl App {
     /// Claims the message, acts, and stores the answer.
     async fn answer(&self, intent: &Intent, handling: &Handling<'_>) -> Result<Reply, Reply> {
-        let (mut held, has_asked) = match self.claim(handling).await? {
+        let (is_replay, claim) = tokio::join!(self.is_replay(handling), self.claim(handling));
+        let claim = self.unless_replayed(is_replay, claim, handling).await?;
+        let (mut held, has_asked) = match claim {
             MessageClaim::AlreadyAnswered(text) => return Ok(outcome::reply(&text, "repeated")),
             MessageClaim::Claimed {
                 requests,

@@ -135,16 +135,31 @@ fn choose(held: &mut Held, message: &Item) {
 }
 
 impl App {
-    /// Ends here if the message first came longer ago than Twilio retries, or with another content.
-    pub(crate) async fn refuse_replay(&self, handling: &Handling<'_>) -> Result<(), Reply> {
+    /// Whether the message first came longer ago than Twilio retries, or with another content.
+    pub(crate) async fn is_replay(&self, handling: &Handling<'_>) -> Result<bool, Unavailable> {
         let (Key { pk, sk }, now) = (&handling.key, handling.now);
         let noting = original::note(&self.table, pk, sk, now);
-        let original = Table::within(handling.left(), noting).await;
-        let original = original.map_err(Failure::from)?;
-        if original.is_same && epoch(now) < original.at + DAY {
-            return Ok(());
+        let original = Table::within(handling.left(), noting).await?;
+        Ok(!original.is_same || epoch(now) >= original.at + DAY)
+    }
+
+    /// The claim, which was made while the table was asked for the message's first content. A replay
+    /// ends here, and its claim is freed.
+    pub(crate) async fn unless_replayed(
+        &self,
+        is_replay: Result<bool, Unavailable>,
+        claim: Result<MessageClaim, Reply>,
+        handling: &Handling<'_>,
+    ) -> Result<MessageClaim, Reply> {
+        let end = match is_replay {
+            Ok(false) => return claim,
+            Ok(true) => outcome::reply("", "replayed").metric("Refused", 1),
+            Err(error) => Failure::from(error).into(),
+        };
+        if let Ok(MessageClaim::Claimed { requests, .. }) = claim {
+            self.free(handling, requests).await;
         }
-        Err(outcome::reply("", "replayed").metric("Refused", 1))
+        Err(end)
     }
 
     /// Waits until no other instance answers this message or acts on a reply of this number.
@@ -291,14 +306,18 @@ impl App {
         held: Option<Held>,
         error: Unavailable,
     ) -> Reply {
+        self.free(handling, held).await;
+        Failure::from(error).into()
+    }
+
+    /// Frees the claims, as far as the table allows. If this fails, the leases end by themselves.
+    async fn free(&self, handling: &Handling<'_>, held: Option<Held>) {
         let unclaim = Update::new(handling.key.clone())
             .set("lease_until", 0)
             .only_if("owner_id = :me AND attribute_not_exists(answer)")
             .bind(":me", handling.owner.as_str());
         let work = async { tokio::join!(self.release(held), self.table.update(unclaim)) };
-        // If this fails, the leases end by themselves.
         let _ = tokio::time::timeout(RESERVE, work).await;
-        Failure::from(error).into()
     }
 
     /// Stores the answer for Twilio's retry.
