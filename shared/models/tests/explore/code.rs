@@ -1,37 +1,52 @@
 //! Explores one-time codes. `MODELS=deep` explores more.
 
-use models::code::OneTimeCode;
+use models::code::{ONCE, OneTimeCode};
 use models::world::Explored;
 
 use super::{bounds, breaks, holds, holds_deep};
 
+/// During a lease; after it; after the memory of the first send.
+const SECONDS: &[u64] = &[1_000, 1_028, 1_100];
+/// Also while a copy waits.
+const WAITING: &[u64] = &[1_000, 1_005, 1_028, 1_100];
+
 fn code(copies: usize) -> OneTimeCode {
     OneTimeCode {
         copies,
-        stops_when_unknown: true,
+        seconds: SECONDS,
+        goes_on_after_unknown: false,
     }
 }
 
 #[test]
 fn a_code_is_sent_once() {
-    holds("code", Explored::new(code(2), bounds(2, 1, 1)));
-    holds_deep("code", Explored::new(code(2), bounds(2, 2, 1)));
+    holds("code", Explored::new(code(2), bounds(2, 1, 0)));
+    holds_deep("code", Explored::new(code(2), bounds(2, 1, 1)));
+}
+
+#[test]
+fn a_code_is_sent_once_although_an_instance_ends_and_a_copy_waits() {
+    let waiting = OneTimeCode {
+        seconds: WAITING,
+        ..code(2)
+    };
+    holds(
+        "code, a copy waits",
+        Explored::new(waiting, bounds(1, 1, 1)),
+    );
 }
 
 #[test]
 fn a_code_is_sent_twice_if_the_conditions_are_ignored() {
     let explored = Explored::new(code(2), bounds(1, 0, 0)).without_conditions();
-    breaks("a one-time code is sent once", explored);
+    breaks(ONCE, explored);
 }
 
 #[test]
 fn a_code_is_sent_twice_if_a_lost_answer_is_taken_for_a_failure() {
     let careless = OneTimeCode {
-        copies: 1,
-        stops_when_unknown: false,
+        goes_on_after_unknown: true,
+        ..code(1)
     };
-    breaks(
-        "a one-time code is sent once",
-        Explored::new(careless, bounds(1, 1, 0)),
-    );
+    breaks(ONCE, Explored::new(careless, bounds(1, 1, 0)));
 }
