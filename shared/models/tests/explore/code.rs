@@ -20,12 +20,12 @@ fn code(copies: usize) -> OneTimeCode {
 
 #[test]
 fn a_code_is_sent_once() {
-    holds("code", Explored::new(code(2), bounds(2, 1, 0)));
+    holds("code", Explored::new(code(2), bounds(2, 0, 1)));
     holds_deep("code", Explored::new(code(2), bounds(2, 1, 1)));
 }
 
 #[test]
-fn a_code_is_sent_once_although_an_instance_ends_and_a_copy_waits() {
+fn a_code_is_sent_once_although_answers_are_lost_and_a_copy_waits() {
     let waiting = OneTimeCode {
         seconds: WAITING,
         ..code(2)

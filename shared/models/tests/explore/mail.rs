@@ -7,6 +7,8 @@ use super::{bounds, breaks, holds, holds_deep};
 
 /// During a lease; after it.
 const SECONDS: &[u64] = &[SIGNED_AT, SIGNED_AT + 40];
+/// Also while a post waits for another one.
+const WAITING: &[u64] = &[SIGNED_AT, SIGNED_AT + 5, SIGNED_AT + 40];
 /// After a lease; when TTL may have deleted everything.
 const LATER: &[u64] = &[SIGNED_AT, SIGNED_AT + 40, SIGNED_AT + 150_000];
 
@@ -23,6 +25,18 @@ fn mail(posts: usize) -> Mail {
 fn a_mail_becomes_one_sms() {
     holds("mail", Explored::new(mail(2), bounds(2, 1, 1)));
     holds_deep("mail", Explored::new(mail(2), bounds(2, 2, 1)));
+}
+
+#[test]
+fn a_mail_becomes_one_sms_although_a_post_waits_for_another_one() {
+    let waiting = Mail {
+        seconds: WAITING,
+        ..mail(2)
+    };
+    holds(
+        "mail, a post waits",
+        Explored::new(waiting, bounds(1, 1, 1)),
+    );
 }
 
 #[test]
