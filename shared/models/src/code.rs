@@ -1,32 +1,81 @@
-//! A one-time code: the gateway's journal with failover between two providers.
+//! One-time codes: whole requests to sms-gateway, with failover between two providers.
+//!
+//! The function itself runs, from the bearer token to the answer. Its budgets always have room, and
+//! no provider counts as broken: other models have these.
 
-use shared::platform::table::{Item, Table, Write};
-use shared::rules::journal::{Entry, Stage};
-use shared::rules::met::{Met, Repeat};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::platform::request::Request;
+use shared::platform::runtime::Function as _;
+use sms_gateway::App;
 use stateright::Property;
 
+use crate::events;
 use crate::table::Reply;
 use crate::tape::{Call, Code, Wire, at};
-use crate::world::{Explored, Protocol, World};
+use crate::world::{Doubt, Explored, Protocol, World};
 
-/// The time of one instance, and how long a code is remembered after that.
-const PATIENCE: u64 = 10;
-const LEASE: u64 = PATIENCE + 2;
-const REMEMBERED: u64 = 300;
+/// The time after which an instance begins no send: Auth0 waits 25 s.
+const PATIENCE: u64 = 26;
+/// How long a code is remembered after its send.
+const REMEMBERED: u64 = 30;
+const SETTINGS: [(&str, &str); 8] = [
+    ("GATEWAY_SECRET", "gateway"),
+    ("TWILIO_SECRET", "twilio"),
+    ("TWILIO_URL", "https://twilio.invalid"),
+    ("CLICKATELL_SECRET", "clickatell"),
+    ("CLICKATELL_URL", "https://clickatell.invalid"),
+    ("SMS_ROUTES", "*=twilio,clickatell"),
+    ("SMS_FROM", "twilio:+4520000000"),
+    ("RESEND_COOLDOWN_SECONDS", "30"),
+];
+
+thread_local! {
+    /// All instances, without and with failover after an unknown outcome. A process keeps its secrets,
+    /// and the health of the providers, which is not looked at.
+    static APPS: [OnceCell<Rc<App>>; 2] = const { [OnceCell::new(), OnceCell::new()] };
+}
+
+/// The promise about copies.
+pub const ONCE: &str = "a one-time code is sent once";
+
+/// The promise about answers.
+pub const TRUE: &str = "an instance that says that the code was sent, or that it was not, is right";
 
 /// Copies of one code, each with its own caller.
 #[derive(Debug)]
 pub struct OneTimeCode {
     /// How many copies come.
     pub copies: usize,
-    /// False: the answer to a provider's lost answer is the next provider. This breaks the promise.
-    pub stops_when_unknown: bool,
+    /// The seconds at which the clock may stand.
+    pub seconds: &'static [u64],
+    /// `ON_UNKNOWN=failover`: after a lost answer the next provider gets the code. This breaks a
+    /// promise.
+    pub goes_on_after_unknown: bool,
 }
 
-/// When a provider has accepted the code.
+/// What the providers have accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Seen {
+    /// When a provider accepted the code.
     accepted: Vec<u64>,
+    /// The callers whose instance at work has sent it.
+    senders: BTreeSet<usize>,
+    /// An instance said that it sent nothing, and a provider had accepted the code.
+    is_denied: bool,
+}
+
+fn event() -> String {
+    let body = json!({
+        "recipient": "+4520304050",
+        "body": "Your verification code is: 271828",
+        "sender": "+4520000000",
+    });
+    events::post("/", &body)
 }
 
 impl Protocol for OneTimeCode {
@@ -37,52 +86,85 @@ impl Protocol for OneTimeCode {
     }
 
     fn seconds(&self) -> Vec<u64> {
-        // During a lease; after it; after the memory of the first send.
-        vec![1_000, 1_020, 1_020 + LEASE + REMEMBERED]
+        self.seconds.to_vec()
     }
 
     fn patience(&self) -> u64 {
         PATIENCE
     }
 
-    fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code {
-        let owner = format!("copy {caller}, instance {attempt}");
-        let stops = self.stops_when_unknown;
+    fn is_read(&self, call: &Call) -> bool {
+        call.target == "GetItem"
+    }
+
+    fn code(&self, _: usize, _: u8, now: u64, wire: Wire) -> Code {
+        let go_on = self.goes_on_after_unknown;
+        let app = || {
+            let go_on = go_on.then_some(("ON_UNKNOWN", "failover"));
+            let settings: Vec<_> = SETTINGS.into_iter().chain(go_on).collect();
+            Rc::new(Wire::function(&settings, App::read))
+        };
+        let app = APPS.with(|made| Rc::clone(made[usize::from(go_on)].get_or_init(app)));
+        wire.at_once("\"rate#code", Reply::word("{}"));
         Box::pin(async move {
-            let lease = now + LEASE;
-            let entry = Entry::new("code#one", owner, lease, lease + REMEMBERED);
-            deliver(&entry, &wire.table(), &wire, now, stops).await
+            let deadline = Instant::now() + Duration::from_secs(30);
+            let request = Request::from_event(&event(), "id", deadline).expect("a request");
+            let reply = app.flow(&request, at(now)).await;
+            let reply = reply.unwrap_or_else(|refusal| refusal);
+            reply.into_response().status().as_u16().to_string()
         })
     }
 
-    fn results(&self, _: &Call, _: usize, world: &World<Self>) -> Vec<(Reply, Seen)> {
+    fn results(&self, call: &Call, caller: usize, world: &World<Self>) -> Vec<(Reply, Seen)> {
         let mut sent = world.seen.clone();
-        sent.accepted.push(self.seconds()[world.tick.min(2)]);
-        vec![
-            (Reply::word("accepted"), sent),
-            (Reply::word("rejected"), world.seen.clone()),
-        ]
+        let last = self.seconds.len() - 1;
+        sent.accepted.push(self.seconds[world.tick.min(last)]);
+        sent.senders.insert(caller);
+        let reply = |status, body: Value| Reply {
+            status,
+            body: body.to_string(),
+        };
+        let accepted = if call.target.contains("//twilio.") {
+            reply(
+                201,
+                json!({ "sid": format!("SM{:032}", 0), "status": "queued" }),
+            )
+        } else {
+            let message = json!({ "apiMessageId": "id", "accepted": true });
+            reply(202, json!({ "messages": [message] }))
+        };
+        let rejected = reply(429, json!({ "code": 20429 }));
+        vec![(accepted, sent), (rejected, world.seen.clone())]
+    }
+
+    fn in_doubt(&self, seen: &mut Seen, what: Doubt, caller: usize) {
+        if what == Doubt::Crash {
+            seen.senders.remove(&caller);
+        }
+    }
+
+    fn answered(&self, seen: &mut Seen, caller: usize, answer: &str) {
+        let has_sent = seen.senders.remove(&caller);
+        seen.is_denied |= has_sent && !matches!(answer, "200" | "504");
     }
 
     fn is_achieved(&self, world: &World<Self>) -> bool {
         // Otherwise the code is in doubt: then it must not be sent again.
-        !world.seen.accepted.is_empty() || world.callers[0].answer.as_deref() == Some("unknown")
+        !world.seen.accepted.is_empty() || world.callers[0].answer.as_deref() == Some("504")
     }
 
     fn promises() -> Vec<Property<Explored<Self>>> {
         vec![
-            Property::always("a one-time code is sent once", |_, world: &World<Self>| {
+            Property::always(ONCE, |_, world: &World<Self>| {
                 let sent = &world.seen.accepted;
                 sent.windows(2).all(|two| two[1] >= two[0] + REMEMBERED)
             }),
-            Property::always(
-                "an instance that says that the code was sent is right",
-                |_, world: &World<Self>| {
-                    let says = |answer: &Option<String>| answer.as_deref() == Some("sent");
-                    let is_said = world.callers.iter().any(|caller| says(&caller.answer));
-                    !is_said || !world.seen.accepted.is_empty()
-                },
-            ),
+            Property::always(TRUE, |_, world: &World<Self>| {
+                let says = |answer: &Option<String>| answer.as_deref() == Some("200");
+                let is_said = world.callers.iter().any(|caller| says(&caller.answer));
+                let seen = &world.seen;
+                !seen.is_denied && (!is_said || !seen.accepted.is_empty())
+            }),
             Property::always(
                 "a code that a working provider can deliver is delivered, or it may have been",
                 Explored::ends_well,
@@ -90,65 +172,12 @@ impl Protocol for OneTimeCode {
             Property::sometimes("a code is sent", |_, world: &World<Self>| {
                 !world.seen.accepted.is_empty()
             }),
+            Property::sometimes("no provider takes a code", |_, world: &World<Self>| {
+                world
+                    .callers
+                    .iter()
+                    .any(|caller| caller.answer.as_deref() == Some("502"))
+            }),
         ]
     }
-}
-
-async fn deliver(entry: &Entry, table: &Table, wire: &Wire, now: u64, stops: bool) -> String {
-    let mut again: Option<Item> = None;
-    for _ in 0..3 {
-        let claim = again
-            .as_ref()
-            .map_or_else(|| entry.claim(at(now)), |seen| entry.claim_again(seen));
-        let seen = match table.update(claim).await {
-            Ok(Write::Done(_)) => return send(entry, table, wire, stops).await,
-            Ok(Write::Refused(seen)) => seen,
-            Err(_) => {
-                // As the gateway's `undo`.
-                let seen = entry.read(table, at(now)).await.ok().flatten();
-                if seen.is_some_and(|seen| entry.stage(&seen, at(now)).is_none()) {
-                    let _ = entry.settle(table, &Stage::Failed).await;
-                }
-                return "unavailable".to_owned();
-            }
-        };
-        match entry.met(&seen, at(now), Repeat::AfterFailure) {
-            Met::Ours => return send(entry, table, wire, stops).await,
-            Met::Ended(Stage::Sent { .. }) => return "sent".to_owned(),
-            // A copy waits. Here the wait is the time until the next instance.
-            Met::Wait | Met::Ended(_) => return "unknown".to_owned(),
-            Met::Again(_) => again = Some(seen),
-        }
-    }
-    "unavailable".to_owned()
-}
-
-async fn send(entry: &Entry, table: &Table, wire: &Wire, stops: bool) -> String {
-    let mut stage = Stage::Failed;
-    for provider in ["one", "other"] {
-        match wire.effect(provider).await.as_deref() {
-            Some("accepted") => {
-                stage = Stage::Sent {
-                    sid: Some("id".to_owned()),
-                    provider: Some(provider.to_owned()),
-                    sender: None,
-                };
-                break;
-            }
-            None => {
-                stage = Stage::Unknown;
-                if stops {
-                    break;
-                }
-            }
-            Some(_) => {}
-        }
-    }
-    let _ = entry.settle(table, &stage).await;
-    let word = match stage {
-        Stage::Sent { .. } => "sent",
-        Stage::Failed => "failed",
-        _ => "unknown",
-    };
-    word.to_owned()
 }

@@ -1,23 +1,50 @@
-//! A mail that becomes one SMS: the journal's claim together with the pending request.
+//! A mail that becomes one SMS: whole posts to send-verification-sms.
+//!
+//! The function itself runs, from Mailgun's signature to the answer, with a recorded post. Its budgets
+//! always have room.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use shared::platform::table::{Item, Table, Unavailable};
-use shared::rules::journal::{Entry, Stage};
+use send_verification_sms::App;
+use serde_json::json;
+use shared::platform::request::Request as Post;
+use shared::platform::runtime::Function as _;
 use shared::rules::link::Kind;
-use shared::rules::met::{Met, Repeat};
-use shared::rules::pending::{self, Request};
+use shared::rules::pending::Request;
 use shared::rules::phone::E164;
 use stateright::Property;
 
-use crate::table::Reply;
+use crate::table::{Items, Reply};
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
 
+/// The function's time limit.
 const PATIENCE: u64 = 30;
-const LEASE: u64 = PATIENCE + 2;
-/// How long a mail is remembered: longer than it can be posted.
-const REMEMBERED: u64 = 100_000;
+/// What Mailgun posts, as `cargo record` has recorded it.
+const POST: &str = include_str!("../../../events/send-verification-sms.json");
+/// When Mailgun signed it.
+pub const SIGNED_AT: u64 = 1_795_176_000;
+const SETTINGS: [(&str, &str); 8] = [
+    ("MAILGUN_SECRET", "mailgun"),
+    ("TWILIO_SECRET", "twilio"),
+    ("TWILIO_URL", "https://twilio.invalid"),
+    ("TWILIO_NUMBER", "+4520000000"),
+    ("RECIPIENT_PREFIX", "acme"),
+    ("RECIPIENT_DOMAIN", "sms.example.com"),
+    ("MAIL_SENDERS", "no-reply@acme.example"),
+    // The tenant of the mail's link.
+    ("AUTH0_URL", "http://host.docker.internal:4712"),
+];
+/// `MAX_MAIL_AGE_SECONDS`: its default, longer than Mailgun repeats a post.
+const OLDEST: u64 = 32_400;
+
+thread_local! {
+    /// All instances: a process keeps nothing but its secrets.
+    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+}
 
 /// The README's first promise about mails.
 pub const ONE_SMS: &str = "one mail becomes one SMS, unless Twilio's answer is lost";
@@ -30,8 +57,13 @@ pub const DELIVERED: &str = "a mail that a working provider can deliver is deliv
 pub struct Mail {
     /// How many callers post the mail.
     pub posts: usize,
-    /// True: a request is withdrawn while the failure is being stored. This loses mails.
-    pub withdraws_at_once: bool,
+    /// The seconds at which the clock may stand.
+    pub seconds: &'static [u64],
+    /// True: Lambda ends an instance at its time limit. False: its writes may come at any time later.
+    pub is_ended_when_late: bool,
+    /// True: a failure is not stored, as if the request were withdrawn first and the instance then
+    /// ended. This loses mails.
+    pub forgets_failures: bool,
 }
 
 /// What Twilio and the callers have seen.
@@ -68,6 +100,27 @@ pub fn phone() -> E164 {
     "+4520123456".parse().expect("a number")
 }
 
+impl Mail {
+    /// Whether Mailgun's signature is too old. By then Mailgun has long stopped.
+    fn is_stale(&self, world: &World<Self>) -> bool {
+        let second = self.seconds[world.tick.min(self.seconds.len() - 1)];
+        second > SIGNED_AT + OLDEST
+    }
+}
+
+/// Whether a request waits for the reply.
+fn waits(items: &Items) -> bool {
+    let item = items.get("pending#+4520123456 / pending");
+    let names = item.iter().flat_map(|item| item.as_object());
+    names
+        .flat_map(|item| item.keys())
+        .any(|name| name.starts_with("r_"))
+}
+
+fn is_done(answer: Option<&str>) -> bool {
+    matches!(answer, Some("200" | "406"))
+}
+
 impl Protocol for Mail {
     type Seen = Seen;
 
@@ -76,25 +129,34 @@ impl Protocol for Mail {
     }
 
     fn seconds(&self) -> Vec<u64> {
-        vec![1_000, 1_000 + LEASE + 8]
+        self.seconds.to_vec()
     }
 
     fn patience(&self) -> u64 {
         PATIENCE
     }
 
-    fn code(&self, caller: usize, attempt: u8, now: u64, wire: Wire) -> Code {
-        let owner = format!("post {caller}, instance {attempt}");
-        let at_once = self.withdraws_at_once;
+    fn is_ended_when_late(&self) -> bool {
+        self.is_ended_when_late
+    }
+
+    fn is_read(&self, call: &Call) -> bool {
+        call.target == "GetItem"
+    }
+
+    fn code(&self, _: usize, _: u8, now: u64, wire: Wire) -> Code {
+        let app = || Rc::new(Wire::function(&SETTINGS, App::read));
+        let app = APP.with(|made| Rc::clone(made.get_or_init(app)));
+        wire.at_once("\"rate#sms#", Reply::word("{}"));
+        if self.forgets_failures {
+            wire.at_once(r#"{"S":"failed"}"#, Reply::word("{}"));
+        }
         Box::pin(async move {
-            let post = Post {
-                entry: Entry::new("sms#mail", owner.clone(), now + LEASE, now + REMEMBERED),
-                request: request("mail", "slot", &owner, 900, now),
-                table: wire.table(),
-                wire,
-                at_once,
-            };
-            post.deliver(now).await
+            let deadline = Instant::now() + Duration::from_secs(PATIENCE);
+            let post = Post::from_event(POST, "id", deadline).expect("a request");
+            let reply = app.flow(&post, at(now)).await;
+            let reply = reply.unwrap_or_else(|refusal| refusal);
+            reply.into_response().status().as_u16().to_string()
         })
     }
 
@@ -102,10 +164,16 @@ impl Protocol for Mail {
         let mut sent = world.seen.clone();
         sent.accepted += 1;
         sent.open.insert(caller);
-        vec![
-            (Reply::word("accepted"), sent),
-            (Reply::word("unavailable"), world.seen.clone()),
-        ]
+        let message = json!({ "sid": format!("SM{:032}", 0), "status": "queued" });
+        let accepted = Reply {
+            status: 201,
+            body: message.to_string(),
+        };
+        let unavailable = Reply {
+            status: 503,
+            body: String::new(),
+        };
+        vec![(accepted, sent), (unavailable, world.seen.clone())]
     }
 
     fn in_doubt(&self, seen: &mut Seen, _: Doubt, caller: usize) {
@@ -118,11 +186,11 @@ impl Protocol for Mail {
 
     fn repeats(&self, answer: Option<&str>) -> bool {
         // Mailgun repeats until 200 or 406.
-        !matches!(answer, Some("sent" | "duplicate"))
+        !is_done(answer)
     }
 
     fn is_achieved(&self, world: &World<Self>) -> bool {
-        world.seen.accepted > 0
+        world.seen.accepted > 0 || self.is_stale(world)
     }
 
     fn promises() -> Vec<Property<Explored<Self>>> {
@@ -133,21 +201,15 @@ impl Protocol for Mail {
             Property::always(
                 "a post is answered with 200 only if the SMS was accepted",
                 |_, world: &World<Self>| {
-                    let ended = |answer: &Option<String>| {
-                        matches!(answer.as_deref(), Some("sent" | "duplicate"))
-                    };
-                    let is_said = world.callers.iter().any(|caller| ended(&caller.answer));
-                    !is_said || world.seen.accepted > 0
+                    let mut answers = world.callers.iter().map(|caller| caller.answer.as_deref());
+                    !answers.any(is_done) || world.seen.accepted > 0
                 },
             ),
             Property::always(
                 "after a text that Twilio accepted, the request waits",
-                |_, world: &World<Self>| {
-                    let waits = || {
-                        let item = world.items.get("pending#+4520123456 / pending");
-                        item.is_some_and(|item| item.get("r_slot").is_some())
-                    };
-                    world.seen.accepted == 0 || !world.is_quiet() || waits()
+                |explored, world: &World<Self>| {
+                    let is_over = explored.protocol.is_stale(world);
+                    world.seen.accepted == 0 || !world.is_quiet() || is_over || waits(&world.items)
                 },
             ),
             Property::always(DELIVERED, Explored::ends_well),
@@ -156,97 +218,5 @@ impl Protocol for Mail {
                 |_, world: &World<Self>| world.seen.accepted > 1,
             ),
         ]
-    }
-}
-
-/// One instance at work on the mail.
-struct Post {
-    entry: Entry,
-    request: Request,
-    table: Table,
-    wire: Wire,
-    at_once: bool,
-}
-
-impl Post {
-    async fn deliver(&self, now: u64) -> String {
-        let phone = phone();
-        for _ in 0..3 {
-            let claim = self.entry.claim(at(now));
-            let updates = vec![claim, pending::add(&phone, &self.request)];
-            let Ok(refusals) = self.table.update_all(updates).await else {
-                return "unavailable".to_owned();
-            };
-            let seen = match refusals.as_deref() {
-                None => return self.send(Stage::Failed).await,
-                Some([Some(seen), ..]) => seen.clone(),
-                Some(_) => return "duplicate".to_owned(),
-            };
-            let met = self
-                .entry
-                .met(&seen, at(now), Repeat::AfterFailureOrUnknown);
-            match met {
-                Met::Ours => return self.send(Stage::Failed).await,
-                Met::Wait => return "in progress".to_owned(),
-                Met::Ended(_) => return "duplicate".to_owned(),
-                Met::Again(stage) => {
-                    if let Some(answer) = self.again(&seen, stage).await {
-                        return answer;
-                    }
-                }
-            }
-        }
-        "in progress".to_owned()
-    }
-
-    /// `None`: another instance was faster.
-    async fn again(&self, seen: &Item, stage: Stage) -> Option<String> {
-        let store = if stage == Stage::Unknown {
-            pending::renew(&phone(), &self.request)
-        } else {
-            pending::add(&phone(), &self.request)
-        };
-        let updates = vec![self.entry.claim_again(seen), store];
-        let Ok(refusals) = self.table.update_all(updates).await else {
-            return Some("unavailable".to_owned());
-        };
-        match refusals.as_deref() {
-            None => Some(self.send(stage).await),
-            Some([Some(_), ..]) => None,
-            Some(_) => Some("duplicate".to_owned()),
-        }
-    }
-
-    async fn send(&self, on_failure: Stage) -> String {
-        let (stage, answer) = match self.wire.effect("Twilio").await.as_deref() {
-            Some("accepted") => {
-                let sent = Stage::Sent {
-                    sid: Some("id".to_owned()),
-                    provider: None,
-                    sender: None,
-                };
-                (sent, "sent")
-            }
-            Some(_) => (on_failure, "unavailable"),
-            None => (Stage::Unknown, "unknown"),
-        };
-        let settled = self.entry.settle(&self.table, &stage);
-        let withdrawn = async {
-            if stage == Stage::Failed {
-                pending::withdraw(&self.table, &phone(), &self.request).await?;
-            }
-            Ok::<(), Unavailable>(())
-        };
-        // As the function's `closing_writes`.
-        let _: Result<(), Unavailable> = if self.at_once {
-            let (settled, withdrawn) = tokio::join!(settled, withdrawn);
-            settled.and(withdrawn)
-        } else {
-            match settled.await {
-                Ok(()) => withdrawn.await,
-                error => error,
-            }
-        };
-        answer.to_owned()
     }
 }

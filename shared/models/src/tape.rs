@@ -166,6 +166,7 @@ fn secret(id: &str) -> Value {
         "auth0" => json!({ "client_id": "client", "client_secret": "secret" }),
         "clickatell" => json!({ "api_key": "secret", "callback_token": "token" }),
         "gateway" => json!({ "bearer_token": "a-static-bearer-token-for-the-action" }),
+        "mailgun" => json!({ "signing_key": sandbox::mailgun::SIGNING_KEY }),
         "okta" => json!({ "api_token": "secret" }),
         other => panic!("there is no secret {other}"),
     };

@@ -1,12 +1,12 @@
 //! Explores each protocol. `MODELS=deep` explores more instances, losses and crashes.
 
+mod code;
+mod mail;
 mod numbers;
 mod receipts;
 
 use models::breaker::{Breaker, ONE_PROBE};
 use models::budget::{Budgets, NEVER_OVER};
-use models::code::OneTimeCode;
-use models::mail::{DELIVERED, Mail, ONE_SMS};
 use models::reply::{ONE_REPLY, Reply};
 use models::token::{ASKED_ONCE, NEVER_BACK, SharedToken};
 use models::world::{Bounds, Explored, Protocol};
@@ -59,65 +59,6 @@ fn breaks<P: Protocol>(promise: &str, explored: Explored<P>) {
         found.iter().any(|(broken, _)| *broken == promise),
         "the model does not notice that this breaks: {promise}"
     );
-}
-
-fn code(copies: usize) -> OneTimeCode {
-    OneTimeCode {
-        copies,
-        stops_when_unknown: true,
-    }
-}
-
-fn mail(posts: usize) -> Mail {
-    Mail {
-        posts,
-        withdraws_at_once: false,
-    }
-}
-
-#[test]
-fn a_code_is_sent_once() {
-    holds("code", Explored::new(code(2), bounds(2, 1, 1)));
-    holds_deep("code", Explored::new(code(2), bounds(2, 2, 1)));
-}
-
-#[test]
-fn a_code_is_sent_twice_if_the_conditions_are_ignored() {
-    let explored = Explored::new(code(2), bounds(1, 0, 0)).without_conditions();
-    breaks("a one-time code is sent once", explored);
-}
-
-#[test]
-fn a_code_is_sent_twice_if_a_lost_answer_is_taken_for_a_failure() {
-    let careless = OneTimeCode {
-        copies: 1,
-        stops_when_unknown: false,
-    };
-    breaks(
-        "a one-time code is sent once",
-        Explored::new(careless, bounds(1, 1, 0)),
-    );
-}
-
-#[test]
-fn a_mail_becomes_one_sms() {
-    holds("mail", Explored::new(mail(2), bounds(2, 1, 1)));
-    holds_deep("mail", Explored::new(mail(2), bounds(2, 2, 1)));
-}
-
-#[test]
-fn a_mail_becomes_two_sms_if_the_conditions_are_ignored() {
-    let explored = Explored::new(mail(2), bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_SMS, explored);
-}
-
-#[test]
-fn a_mail_is_lost_if_its_request_is_withdrawn_before_the_failure_is_stored() {
-    let careless = Mail {
-        posts: 1,
-        withdraws_at_once: true,
-    };
-    breaks(DELIVERED, Explored::new(careless, bounds(2, 1, 0)));
 }
 
 #[test]
