@@ -1,7 +1,7 @@
 //! Claims a mail, so that one instance sends its SMS. The mail is counted at the same time, and its
 //! pending request is stored with the claim.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::random::owner_id;
 use shared::platform::reply::{Failure, Reply};
@@ -16,6 +16,7 @@ use shared::rules::pending;
 use shared::rules::phone::E164;
 use shared::rules::words::Localizer;
 use shared::vendors::mailgun::mail::StoredMail;
+use tokio::time::Instant;
 
 use crate::{App, RESERVE, closing_writes};
 

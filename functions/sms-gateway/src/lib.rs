@@ -140,6 +140,8 @@ impl Function for App {
         now: SystemTime,
     ) -> Option<Result<Reply, Reply>> {
         let cognito = self.entrances.cognito.as_ref()?;
-        cognito.answer(event, &self.gateway, deadline, now).await
+        cognito
+            .answer(event, &self.gateway, deadline.into(), now)
+            .await
     }
 }

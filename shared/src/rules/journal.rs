@@ -7,7 +7,9 @@
 //! *unknown* allows: a verification text is sent again (losing one is worse than repeating it), a
 //! one-time code never.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 use super::delivery::{self, EARLIER_SIDS, Reference, WAIT_FOR_RECEIPTS};
 use super::kept::Sealed;

@@ -4,7 +4,7 @@
 mod credential;
 mod posted;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::config::Source;
@@ -12,6 +12,7 @@ use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
 use shared::rules::jwt::Expected;
+use tokio::time::Instant;
 
 use crate::answers;
 use crate::code_text::code_life;

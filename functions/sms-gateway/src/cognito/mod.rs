@@ -14,7 +14,7 @@ mod texts;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -26,6 +26,7 @@ use shared::rules::voice::Said;
 use shared::rules::words::Words;
 use shared::vendors::cognito::event::{self, Event, EventError, Trigger};
 use shared::vendors::cognito::message;
+use tokio::time::Instant;
 
 use crate::gateway::{Asker, Gateway, Message, Outcome, RESERVE, hash, unfit};
 use texts::Texts;
@@ -118,7 +119,7 @@ impl Cognito {
                 .field("kind", event.trigger.name())
         };
         let opened = self.open(&event, now);
-        let secret = tokio::time::timeout_at(deadline.into(), opened)
+        let secret = tokio::time::timeout_at(deadline, opened)
             .await
             .unwrap_or_else(|_| Err(error(503, "kms_unavailable", "KMS: no answer in time")))
             .map_err(log)?;

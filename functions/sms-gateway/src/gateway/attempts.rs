@@ -1,11 +1,12 @@
 //! Tries the providers of a route until one has accepted the text, or may have accepted it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::reply::Reply;
 use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
 use shared::services::providers::{Name, Provider};
+use tokio::time::Instant;
 
 use super::health::{Health, PATIENCE, Trial};
 use super::message::Message;

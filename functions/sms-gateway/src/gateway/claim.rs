@@ -1,11 +1,12 @@
 //! Claims a text for this instance, so that no copy of it is sent twice, and counts it.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use shared::platform::table::{Item, Write, epoch};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::met::{Met, Repeat};
+use tokio::time::Instant;
 
 use super::budgets;
 use super::message::Message;

@@ -24,7 +24,7 @@ mod standing;
 mod voice;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use shared::platform::Platform;
@@ -38,6 +38,7 @@ use shared::rules::phone::{self, Countries, E164};
 use shared::rules::sms::ReceiptRequest;
 use shared::services::providers::{Name, Provider};
 use shared::services::routes::{Routes, Senders};
+use tokio::time::Instant;
 
 use attempts::{Attempts, patience};
 use budgets::Limits;
@@ -341,6 +342,7 @@ async fn keep(
 /// Does work with the table, which must end with the answer: half of the reserve after the
 /// deadline. `None`: it took longer.
 async fn in_time<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
-    let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
-    tokio::time::timeout(left, work).await.ok()
+    tokio::time::timeout_at(deadline + RESERVE / 2, work)
+        .await
+        .ok()
 }

@@ -7,7 +7,7 @@ mod posted;
 mod signature;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::config::Source;
@@ -15,6 +15,7 @@ use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
 use shared::rules::words::Words;
+use tokio::time::Instant;
 
 use crate::answers;
 use crate::code_text::{CodeText, code_life};

@@ -8,7 +8,7 @@
 mod posted;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use shared::platform::request::Request;
 use shared::platform::secrets::{self, Content, Keys, Secret};
 use shared::rules::sms::segments;
 use shared::rules::words::Words;
+use tokio::time::Instant;
 
 use crate::gateway::{Gateway, Message, Outcome, RESERVE};
 use posted::Asked;
@@ -81,7 +82,7 @@ impl Okta {
         let deadline = arrived + time.min(request.remaining(RESERVE));
         request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
         let checked = self.authenticate(request, now);
-        tokio::time::timeout_at(deadline.into(), checked)
+        tokio::time::timeout_at(deadline, checked)
             .await
             .unwrap_or_else(|_| Err(Reply::empty(503, "too_slow")))?;
         let read_at = now + arrived.elapsed();

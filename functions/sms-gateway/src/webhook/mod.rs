@@ -10,7 +10,7 @@ mod posted;
 mod signature;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use shared::platform::Platform;
@@ -19,6 +19,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
 use shared::rules::words::Words;
+use tokio::time::Instant;
 
 use crate::answers::{self, json_reply};
 use crate::code_text::{CodeText, code_life};
