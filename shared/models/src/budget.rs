@@ -1,8 +1,10 @@
-//! The budgets of one-time codes: whole requests to sms-gateway.
+//! The budgets of one-time codes: whole requests to sms-gateway, with different codes or with copies
+//! of one code, which wait for each other.
 //!
 //! The function itself runs, from the bearer token to the answer, with one provider.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,34 +19,42 @@ use crate::table::{Items, Reply};
 use crate::tape::{Call, Code, Wire, at};
 use crate::world::{Doubt, Explored, Protocol, World};
 
-/// The time after which an instance begins no send: Auth0 waits 25 s.
-const PATIENCE: u64 = 26;
-const SETTINGS: [(&str, &str); 7] = [
+/// The lease of a code, which ends after the instance's time: Auth0 waits 25 s.
+const PATIENCE: u64 = 27;
+const SETTINGS: [(&str, &str); 6] = [
     ("GATEWAY_SECRET", "gateway"),
     ("TWILIO_SECRET", "twilio"),
     ("TWILIO_URL", "https://twilio.invalid"),
     ("SMS_ROUTES", "*=twilio"),
     ("SMS_FROM", "twilio:+4520000000"),
-    // So small that it has no reserve, and that networks and countries count nothing.
-    ("SMS_PER_HOUR", "1"),
     ("SMS_PER_RANGE_PER_HOUR", "5"),
 ];
 
 thread_local! {
-    /// All instances: with one provider, a process keeps nothing but its secrets.
-    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+    /// All instances, by the limit: with one provider, a process keeps nothing but its secrets.
+    static APPS: [OnceCell<Rc<App>>; 2] = const { [OnceCell::new(), OnceCell::new()] };
 }
+
+/// The promise about counts of codes that were not sent.
+pub const GIVEN_BACK: &str = "a count is given back if nothing was sent";
 
 /// The promise about the limit.
 pub const NEVER_OVER: &str = "no more codes are sent than the budget allows";
 
-/// Requests for codes, with a budget of one.
+/// Requests for codes.
 #[derive(Debug)]
 pub struct Budgets {
     /// How many requests come at the same time.
     pub requests: usize,
-    /// They are copies of one code, or codes for one number.
+    /// They are copies of one code, with a budget of two. Otherwise they are codes for one number,
+    /// with a budget of one.
     pub copies: bool,
+    /// The budgets of the number and of its range have room at once and always: no step.
+    pub total_only: bool,
+    /// The seconds at which the clock may stand.
+    pub seconds: &'static [u64],
+    /// True: also a copy that gives up waiting leaves no count. This breaks a promise.
+    pub is_strict: bool,
 }
 
 /// What Twilio has seen.
@@ -53,12 +63,22 @@ pub struct Seen {
     accepted: u8,
     /// What went wrong. Each may leave a count of which nobody knows.
     doubts: u8,
+    /// The instances at work that are late.
+    late: BTreeSet<usize>,
+    /// A copy gave up waiting for the instance that was sending the code.
+    has_given_up: bool,
 }
 
-fn counted(items: &Items) -> i64 {
-    let item = items.get("rate#code#all / hour").unwrap_or_default();
-    let hits = item["hits"]["N"].as_str();
-    hits.map_or(0, |hits| hits.parse().expect("a number"))
+/// The budgets of the total, of the number and of its range.
+const COUNTERS: [&str; 3] = ["code#all", "code#+4520304050", "code-range#+452030"];
+
+fn counts(items: &Items) -> [i64; 3] {
+    COUNTERS.map(|what| {
+        let item = items.find(&format!("rate#{what}"));
+        let item = item.unwrap_or_default();
+        let hits = item["hits"]["N"].as_str();
+        hits.map_or(0, |hits| hits.parse().expect("a number"))
+    })
 }
 
 fn event(number: usize) -> String {
@@ -70,6 +90,12 @@ fn event(number: usize) -> String {
     events::post("/", &body)
 }
 
+impl Budgets {
+    fn limit(&self) -> u8 {
+        1 + u8::from(self.copies)
+    }
+}
+
 impl Protocol for Budgets {
     type Seen = Seen;
 
@@ -78,8 +104,7 @@ impl Protocol for Budgets {
     }
 
     fn seconds(&self) -> Vec<u64> {
-        // During a lease; after it, and after the memory of a code.
-        vec![1_000, 1_100]
+        self.seconds.to_vec()
     }
 
     fn patience(&self) -> u64 {
@@ -90,10 +115,25 @@ impl Protocol for Budgets {
         true
     }
 
-    fn code(&self, caller: usize, _: u8, now: u64, _: Wire) -> Code {
+    fn is_read(&self, call: &Call) -> bool {
+        call.target == "GetItem"
+    }
+
+    fn code(&self, caller: usize, _: u8, now: u64, wire: Wire) -> Code {
         let event = event(if self.copies { 0 } else { caller });
-        let app = || Rc::new(Wire::function(&SETTINGS, App::read));
-        let app = APP.with(|made| Rc::clone(made.get_or_init(app)));
+        let is_two = self.copies;
+        let app = || {
+            // So small that it has no reserve, and that networks and countries count nothing.
+            let limit = ("SMS_PER_HOUR", if is_two { "2" } else { "1" });
+            let settings: Vec<_> = SETTINGS.into_iter().chain([limit]).collect();
+            Rc::new(Wire::function(&settings, App::read))
+        };
+        let app = APPS.with(|made| Rc::clone(made[usize::from(is_two)].get_or_init(app)));
+        if self.total_only {
+            for what in &COUNTERS[1..] {
+                wire.at_once(format!("\"rate#{what}"), Reply::word("{}"));
+            }
+        }
         Box::pin(async move {
             let deadline = Instant::now() + Duration::from_secs(30);
             let request = Request::from_event(&event, "id", deadline).expect("a request");
@@ -117,8 +157,18 @@ impl Protocol for Budgets {
         ]
     }
 
-    fn in_doubt(&self, seen: &mut Seen, _: Doubt, _: usize) {
-        seen.doubts += 1;
+    fn in_doubt(&self, seen: &mut Seen, what: Doubt, caller: usize) {
+        let is_new = match what {
+            Doubt::Late => seen.late.insert(caller),
+            Doubt::Crash => !seen.late.remove(&caller),
+            Doubt::Answer | Doubt::Write => !seen.late.contains(&caller),
+        };
+        seen.doubts += u8::from(is_new);
+    }
+
+    fn answered(&self, seen: &mut Seen, caller: usize, answer: &str) {
+        seen.late.remove(&caller);
+        seen.has_given_up |= self.copies && answer == "504";
     }
 
     fn is_achieved(&self, world: &World<Self>) -> bool {
@@ -127,31 +177,37 @@ impl Protocol for Budgets {
 
     fn promises() -> Vec<Property<Explored<Self>>> {
         vec![
-            Property::always(NEVER_OVER, |_, world: &World<Self>| {
-                world.seen.accepted <= 1
+            Property::always(NEVER_OVER, |model: &Explored<Self>, world: &World<Self>| {
+                world.seen.accepted <= model.protocol.limit()
             }),
             Property::always(
                 "the counter is never over the limit",
-                |_, world: &World<Self>| counted(&world.items) <= 1,
+                |model: &Explored<Self>, world: &World<Self>| {
+                    counts(&world.items)[0] <= i64::from(model.protocol.limit())
+                },
             ),
             Property::always(
                 "each code that was sent is counted",
-                |_, world: &World<Self>| counted(&world.items) >= i64::from(world.seen.accepted),
+                |_, world: &World<Self>| counts(&world.items)[0] >= i64::from(world.seen.accepted),
             ),
-            Property::always(
-                "a count is given back if nothing was sent",
-                |_, world: &World<Self>| {
-                    let seen = &world.seen;
-                    !world.is_quiet()
-                        || counted(&world.items) <= i64::from(seen.accepted + seen.doubts)
-                },
-            ),
+            Property::always(GIVEN_BACK, |model: &Explored<Self>, world: &World<Self>| {
+                let seen = &world.seen;
+                let known = seen.accepted + seen.doubts;
+                let is_left = seen.has_given_up && !model.protocol.is_strict;
+                let known = i64::from(known.max(u8::from(is_left)));
+                !world.is_quiet() || counts(&world.items).iter().all(|count| *count <= known)
+            }),
             Property::always("a code is sent if nothing is lost", Explored::ends_well),
             Property::sometimes(
-                "a request is refused by the budget",
-                |_, world: &World<Self>| {
+                "the budget refuses a request, or two copies have one answer",
+                |model: &Explored<Self>, world: &World<Self>| {
                     let answers = world.callers.iter().map(|caller| caller.answer.as_deref());
-                    answers.flatten().any(|answer| answer == "429")
+                    let mut answers = answers.flatten();
+                    if model.protocol.copies {
+                        return world.seen.accepted == 1
+                            && answers.filter(|answer| *answer == "200").count() > 1;
+                    }
+                    answers.any(|answer| answer == "429")
                 },
             ),
         ]

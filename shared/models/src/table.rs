@@ -85,6 +85,18 @@ impl Items {
         over.map(|(name, _)| name.clone()).collect()
     }
 
+    /// The items with one more, by its `pk` and `sk`.
+    #[must_use]
+    pub fn with(mut self, pk: &str, sk: &str, attributes: &Value) -> Self {
+        let mut item = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let (item_fields, attributes) = (item.as_object_mut(), attributes.as_object());
+        if let Some((fields, attributes)) = item_fields.zip(attributes) {
+            fields.extend(attributes.clone());
+        }
+        self.0.insert(format!("{pk} / {sk}"), canonical(item));
+        self
+    }
+
     /// Deletes an item.
     pub fn delete(&mut self, name: &str) {
         self.0.remove(name);

@@ -67,6 +67,10 @@ impl Protocol for SharedToken {
         PATIENCE
     }
 
+    fn is_read(&self, call: &Call) -> bool {
+        call.target == "GetItem"
+    }
+
     fn code(&self, _: usize, _: u8, now: u64, wire: Wire) -> Code {
         Box::pin(async move {
             let settings = [("AUTH0_SECRET", "auth0")];

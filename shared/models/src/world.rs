@@ -59,6 +59,11 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         Self::Seen::default()
     }
 
+    /// What the table holds before the first step.
+    fn stored_before(&self) -> Items {
+        Items::default()
+    }
+
     /// What people may do outside, whatever the instances do.
     fn happenings(&self, _world: &World<Self>) -> Vec<Self::Seen> {
         Vec::new()
@@ -85,6 +90,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// Notes what the table holds after a call.
     fn stored(&self, _seen: &mut Self::Seen, _items: &Items) {}
+
+    /// Notes the table's answer to a call of `caller` at second `now`. The answer may get lost.
+    fn replied(&self, _: &mut Self::Seen, _call: &Call, _: &Reply, _caller: usize, _now: u64) {}
+
+    /// Notes that TTL has deleted an item.
+    fn deleted(&self, _seen: &mut Self::Seen, _name: &str) {}
 
     /// Notes the answer that a caller got.
     fn answered(&self, _seen: &mut Self::Seen, _caller: usize, _answer: &str) {}
@@ -360,9 +371,11 @@ impl<P: Protocol> Explored<P> {
                 Some(answer)
             }
             Fate::Answered(_) | Fate::AnswerLost(_) => {
+                let now = self.now(world);
                 let (items, seen) = (&mut world.items, &mut world.seen);
                 let reply = self.engine.serve(items, &call.target, &call.body);
                 self.protocol.stored(seen, items);
+                self.protocol.replied(seen, &call, &reply, caller, now);
                 Some(reply)
             }
         };
@@ -477,7 +490,7 @@ impl<P: Protocol> Model for Explored<P> {
 
     fn init_states(&self) -> Vec<World<P>> {
         let mut world = World {
-            items: Items::default(),
+            items: self.protocol.stored_before(),
             tick: 0,
             callers: vec![Caller::default(); self.protocol.callers()],
             seen: self.protocol.beginning(),
@@ -578,7 +591,10 @@ impl<P: Protocol> Model for Explored<P> {
                     }
                 }
             }
-            Action::Delete(name) => world.items.delete(&name),
+            Action::Delete(name) => {
+                world.items.delete(&name);
+                self.protocol.deleted(&mut world.seen, &name);
+            }
             Action::Happen(number) => {
                 let happened = self.protocol.happenings(&world).swap_remove(number);
                 world.seen = happened;

@@ -1,0 +1,141 @@
+//! Explores the shared access token, the circuit breaker and the budgets. `MODELS=deep` explores more.
+
+use models::breaker::{Breaker, ONE_PROBE};
+use models::budget::{Budgets, GIVEN_BACK, NEVER_OVER};
+use models::token::{ASKED_ONCE, NEVER_BACK, SharedToken};
+use models::world::Explored;
+
+use super::{bounds, breaks, holds, holds_deep};
+
+fn token(instances: usize, rejects: usize) -> SharedToken {
+    SharedToken { instances, rejects }
+}
+
+#[test]
+fn a_token_is_fetched_once_for_all_instances() {
+    holds(
+        "a token that is rejected",
+        Explored::new(token(2, 1), bounds(1, 0, 0)),
+    );
+    holds("token", Explored::new(token(2, 0), bounds(1, 1, 1)));
+    holds_deep(
+        "a token that is rejected",
+        Explored::new(token(2, 1), bounds(1, 1, 1)),
+    );
+}
+
+#[test]
+fn a_token_is_fetched_twice_if_the_conditions_are_ignored() {
+    let explored = Explored::new(token(2, 0), bounds(1, 0, 0)).without_conditions();
+    breaks(ASKED_ONCE, explored);
+}
+
+#[test]
+fn a_late_writer_replaces_a_newer_token_if_the_conditions_are_ignored() {
+    let explored = Explored::new(token(2, 0), bounds(1, 0, 0)).without_conditions();
+    breaks(NEVER_BACK, explored);
+}
+
+/// While it fails; when the pause is over; when a lost probe is over.
+const PAUSES: &[u64] = &[1_000, 1_031, 1_045];
+
+fn breaker(before: &'static str, seconds: &'static [u64]) -> Breaker {
+    Breaker {
+        instances: 2,
+        before,
+        seconds,
+    }
+}
+
+const ONE_MORE: &str = "ff 990 0 0";
+const BROKEN: &str = "fff 971 1001 0";
+/// TTL may delete the item after a day.
+const A_DAY: &[u64] = &[1_000, 90_000];
+
+#[test]
+fn a_broken_provider_is_left_alone_tried_by_one_and_used_again() {
+    for (name, before, seconds, bounds) in [
+        ("two attempts of each", ONE_MORE, PAUSES, bounds(2, 0, 0)),
+        ("a day later", ONE_MORE, A_DAY, bounds(2, 0, 0)),
+        ("one failure more", ONE_MORE, PAUSES, bounds(1, 1, 1)),
+        ("broken", BROKEN, PAUSES, bounds(1, 1, 1)),
+    ] {
+        let name = format!("breaker, {name}");
+        holds(&name, Explored::new(breaker(before, seconds), bounds));
+    }
+    for (name, before) in [("one failure more", ONE_MORE), ("broken", BROKEN)] {
+        let name = format!("breaker, {name}");
+        let explored = Explored::new(breaker(before, PAUSES), bounds(2, 1, 1));
+        holds_deep(&name, explored);
+    }
+}
+
+#[test]
+fn two_instances_probe_at_once_if_the_conditions_are_ignored() {
+    let explored = Explored::new(breaker(BROKEN, PAUSES), bounds(1, 0, 0)).without_conditions();
+    breaks(ONE_PROBE, explored);
+}
+
+/// During a lease; after it, and after the memory of a code.
+const LEASE: &[u64] = &[1_000, 1_100];
+
+fn codes(total_only: bool) -> Budgets {
+    Budgets {
+        requests: 2,
+        copies: false,
+        total_only,
+        seconds: LEASE,
+        is_strict: false,
+    }
+}
+
+/// While a copy waits; when it gives up; after the memory of the code.
+const WAITING: &[u64] = &[1_020, 1_022, 1_046, 1_120];
+
+fn copies(seconds: &'static [u64]) -> Budgets {
+    Budgets {
+        copies: true,
+        seconds,
+        ..codes(true)
+    }
+}
+
+#[test]
+fn no_more_codes_are_sent_than_the_budget_allows_and_counts_are_given_back() {
+    holds("budget, all", Explored::new(codes(false), bounds(1, 0, 0)));
+    holds("budget", Explored::new(codes(true), bounds(1, 1, 1)));
+    holds_deep("budget, all", Explored::new(codes(false), bounds(1, 1, 0)));
+}
+
+#[test]
+fn copies_of_a_code_count_once() {
+    holds("copies", Explored::new(copies(WAITING), bounds(1, 0, 0)));
+    // The last second is left out: then there are half as many states.
+    let soon = || copies(&WAITING[..3]);
+    holds("copies, soon", Explored::new(soon(), bounds(1, 1, 1)));
+    holds_deep("copies", Explored::new(copies(WAITING), bounds(1, 1, 1)));
+}
+
+/// Between the moment in which the sender gave its own count back and that in which it stored the
+/// failure, the copy counted the code.
+#[test]
+fn a_copy_that_gives_up_waiting_may_leave_a_count() {
+    let strict = Budgets {
+        is_strict: true,
+        ..copies(WAITING)
+    };
+    breaks(GIVEN_BACK, Explored::new(strict, bounds(1, 0, 0)));
+}
+
+/// Copies count once within a cooldown. This one counts again after it, and the count before stays.
+#[test]
+fn a_copy_that_waits_over_the_end_of_a_cooldown_may_leave_a_count() {
+    let cooldowns = copies(&[1_019, 1_021, 1_045]);
+    breaks(GIVEN_BACK, Explored::new(cooldowns, bounds(1, 0, 0)));
+}
+
+#[test]
+fn more_codes_are_sent_than_the_budget_allows_if_the_conditions_are_ignored() {
+    let explored = Explored::new(codes(true), bounds(1, 0, 0)).without_conditions();
+    breaks(NEVER_OVER, explored);
+}
