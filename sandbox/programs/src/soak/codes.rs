@@ -39,8 +39,9 @@ pub(super) struct Code {
     pub(super) failing: &'static [&'static str],
     /// True if nothing was broken: it must have gone out.
     pub(super) is_due: bool,
-    /// True if it was used, or the person has asked for a newer one. Then it need not arrive.
-    pub(super) is_over: bool,
+    /// True if it must arrive, too: nothing breaks in this round, nobody has used it, and the person has
+    /// asked for no newer one. After other rounds a function may still refuse receipts for a while.
+    pub(super) must_arrive: bool,
 }
 
 /// A kept text that was still in the table when nothing was left to do.
@@ -62,7 +63,7 @@ impl World {
         let at = self.note(|asked| noted(asked, code.clone()));
         self.ask(code, requests).await;
         if *then != Then::Nothing {
-            self.note(|asked| asked.codes[at].is_over = true);
+            self.note(|asked| asked.codes[at].must_arrive = false);
         }
         match then {
             Then::Nothing => {}
@@ -96,7 +97,7 @@ impl World {
             by,
             failing: &[],
             is_due: self.is_calm || self.is_mended.load(Ordering::Relaxed),
-            is_over: false,
+            must_arrive: self.is_calm,
         }
     }
 

@@ -108,8 +108,7 @@ pub(super) fn broken(code: &Code, all: &[Made], journal: &Journal) -> (Vec<Strin
             .iter()
             .any(|write| write.receipt(&made.provider) == Some("delivered"))
     };
-    let must_arrive = code.is_due && !code.is_over && !mine.is_empty();
-    let stays = must_arrive && !mine.iter().any(is_there);
+    let stays = code.must_arrive && !mine.is_empty() && !mine.iter().any(is_there);
     let is_excused = stays && !code.failing.is_empty() && !journal.can_go_on(reference);
     if stays && !is_excused {
         broken.push(format!(

@@ -73,7 +73,7 @@ impl Story {
                 by: Channel::Text,
                 failing: &["Plivo"],
                 is_due: true,
-                is_over: false,
+                must_arrive: true,
             },
             made: vec![text("plivo"), text("clickatell")],
             entry: vec![
@@ -146,7 +146,7 @@ fn what_went_as_promised_breaks_nothing() {
             story.made[1] = call("vonage_voice");
         },
         |story| {
-            story.code.is_over = true;
+            story.code.must_arrive = false;
             story.made.truncate(1);
             story.entry.truncate(2);
         },
