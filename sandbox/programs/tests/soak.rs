@@ -1,13 +1,16 @@
 //! A round of the soak, from its seed.
 
-use std::process::Command;
+use std::process::{Command, Output};
+
+fn soak(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_sandbox");
+    let output = Command::new(program).arg("soak").args(arguments).output();
+    output.expect("the program runs")
+}
 
 /// The summary of the round with this seed, in which every promise was kept.
 fn summary(seed: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_sandbox"))
-        .args(["soak", "--seed", seed, "--rounds", "1"])
-        .output()
-        .expect("the program runs");
+    let output = soak(&["--seed", seed, "--rounds", "1"]);
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{errors}");
@@ -30,6 +33,9 @@ fn in_a_calm_round_everybody_is_served() {
         " 0 codes",
         " 0 hired",
         " 0 calls",
+        "(0 by phone",
+        " 0 attempts",
+        " 0 runs",
     ] {
         assert!(!summary.contains(nothing), "{summary}");
     }
@@ -45,7 +51,38 @@ fn a_round_keeps_every_promise() {
         " 0 codes",
         " 0 hired",
         " 0 faults",
+        "(0 by phone",
+        " 0 attempts",
+        " 0 runs",
     ] {
         assert!(!summary.contains(nothing), "{summary}");
     }
+}
+
+/// The last line of a round in which this promise is broken. It names the seed and the plan.
+fn planted(seed: &str, promise: &str, noticed: &str) -> String {
+    let planted = ["--steps", "3", "--plant", promise];
+    let output = soak(&[&["--seed", seed, "--rounds", "1"], &planted[..]].concat());
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}{errors}");
+    assert!(said.contains(noticed), "{said}");
+    let last = errors.lines().last().expect("the reason").to_owned();
+    let again = format!("`cargo soak --seed {seed} --rounds 1`");
+    let is_named = last.starts_with(&format!("seed {seed} (plan ")) && last.contains(&again);
+    assert!(is_named, "{last}");
+    last
+}
+
+#[test]
+fn a_broken_promise_ends_the_soak_with_its_seed_which_makes_the_same_plan_again() {
+    let second_text = |seed| planted(seed, "second-text", "went out through plivo twice");
+    let plan = |last: &str| {
+        let (_, plan) = last.split_once("(plan ").expect("a plan");
+        plan.split(')').next().map(str::to_owned)
+    };
+    let (first, other) = (plan(&second_text("3")), plan(&second_text("7")));
+    let again = planted("3", "kept-text", "is there after its life");
+    assert_eq!(plan(&again), first);
+    assert_ne!(other, first);
 }

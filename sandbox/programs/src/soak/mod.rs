@@ -5,14 +5,18 @@
 //! are compared with the promises of the README. In every fourth round nothing breaks, and everybody
 //! must get what he asked for. After the others codes must go out again.
 //!
-//! Codes that are read out, codes that are kept for another provider, and the schedule of
-//! `delivery-status` are not played.
+//! Codes go out by texts and by calls, and are kept for another provider. Some providers report that
+//! nothing arrives, in calm rounds, too. So codes go on: after a receipt, and with the schedule of
+//! `delivery-status`. In the end the lives of all codes end.
 
+mod codes;
 mod ledger;
 mod plan;
+mod plant;
 mod world;
 
 use std::{
+    fmt,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -21,11 +25,10 @@ use clap::Args;
 use futures_util::future::join_all;
 use sandbox::binaries;
 
-use plan::{FUNCTIONS, Step, is_calm, steps};
+use plan::{FUNCTIONS, Step, fingerprint, is_calm, steps};
+use plant::Plant;
 use world::World;
 
-/// The steps of a round.
-const STEPS: usize = 120;
 /// How many people act at once.
 const AT_ONCE: usize = 6;
 
@@ -44,6 +47,12 @@ pub(crate) struct Options {
     /// Only so many rounds: 1 with --seed plays a round again
     #[arg(long, value_name = "COUNT")]
     rounds: Option<u64>,
+    /// The steps of a round
+    #[arg(long, value_name = "COUNT", default_value_t = 120, hide = true)]
+    steps: usize,
+    /// Break this promise in each round, to show that it is noticed
+    #[arg(long, value_name = "PROMISE", hide = true)]
+    plant: Option<Plant>,
 }
 
 /// What was played.
@@ -53,12 +62,40 @@ struct Played {
     sign_ups: usize,
     verified: usize,
     codes: usize,
+    by_phone: usize,
+    went_on: usize,
+    not_kept: usize,
+    runs: usize,
+    requests: usize,
     hired: usize,
     bought: usize,
     forwarded: usize,
     calls: usize,
     kills: usize,
     faults: usize,
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} requests; {} faults and {} kills so far",
+            self.sign_ups,
+            self.verified,
+            self.codes,
+            self.by_phone,
+            self.went_on,
+            self.not_kept,
+            self.runs,
+            self.hired,
+            self.bought,
+            self.forwarded,
+            self.calls,
+            self.requests,
+            self.faults,
+            self.kills,
+        )
+    }
 }
 
 /// Runs until the time is over, or something is not true. The error names the seed of the round.
@@ -80,32 +117,31 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     {
         let seed = first.wrapping_add(played.rounds);
         let world = World::start(&binaries, is_calm(seed)).await?;
-        round(&world, seed, &mut played).await;
-        let broken = ledger::broken(&world).await;
+        let steps = steps(seed, options.steps);
+        let plan = fingerprint(&steps);
+        round(&world, &steps, &mut played).await;
+        if let Some(plant) = options.plant {
+            plant.grow(&world).await;
+        }
+        let verdict = ledger::judge(&world).await;
         world.stop().await;
+        played.went_on += verdict.claims;
+        played.not_kept += verdict.not_kept;
+        let broken = verdict.broken;
         if !broken.is_empty() {
             for line in &broken {
                 println!("NOT TRUE: {line}");
             }
             return Err(format!(
-                "seed {seed}: {} promises were broken. `cargo soak --seed {seed} --rounds 1` plays this round again; repeat it, since the order of events varies.",
+                "seed {seed} (plan {plan:016x}): {} promises were broken. `cargo soak --seed {seed} --rounds 1` plays this plan again; repeat it, since the order of events varies.",
                 broken.len()
             ));
         }
         played.rounds += 1;
+        let minutes = begun.elapsed().as_secs_f64() / 60.0;
         println!(
-            "{:>6.1} min  round {} (seed {seed}) is true: {} sign-ups ({} verified), {} codes, {} hired ({} numbers), {} forwarded, {} calls; {} faults and {} kills so far",
-            begun.elapsed().as_secs_f64() / 60.0,
-            played.rounds,
-            played.sign_ups,
-            played.verified,
-            played.codes,
-            played.hired,
-            played.bought,
-            played.forwarded,
-            played.calls,
-            played.faults,
-            played.kills,
+            "{minutes:>6.1} min  round {} (seed {seed}, plan {plan:016x}) is true: {played}",
+            played.rounds
         );
     }
     println!(
@@ -116,8 +152,7 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
-async fn round(world: &World, seed: u64, played: &mut Played) {
-    let steps = steps(seed, STEPS);
+async fn round(world: &World, steps: &[Step], played: &mut Played) {
     let next = AtomicUsize::new(0);
     let people = (0..AT_ONCE).map(async |_| {
         while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -139,6 +174,11 @@ async fn round(world: &World, seed: u64, played: &mut Played) {
     };
     played.verified += asked.sign_ups.iter().filter(is_verified).count();
     played.codes += asked.codes.len();
+    let by_phone = |code: &&codes::Code| code.by == plan::Channel::Call;
+    played.by_phone += asked.codes.iter().filter(by_phone).count();
+    played.runs += asked.runs;
+    let doors = FUNCTIONS.map(|name| world.sandbox.door(name).exchanges().len());
+    played.requests += doors.iter().sum::<usize>();
     played.hired += asked.hired.len();
     played.bought += world.sandbox.twilio.purchases();
     played.forwarded += asked.forwarded.len();

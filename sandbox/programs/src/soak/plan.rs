@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: [&str; 10] = [
     "secure-api",
 ];
 /// The servers that break.
-const SERVERS: [&str; 8] = [
+const SERVERS: [&str; 9] = [
     "Twilio",
     "Plivo",
     "Vonage",
@@ -28,9 +28,29 @@ const SERVERS: [&str; 8] = [
     "Okta",
     "DynamoDB",
     "Secrets Manager",
+    "KMS",
 ];
+/// The functions between which a code goes. Every second kill is of one of these.
+pub(super) const OF_CODES: [&str; 2] = ["sms-gateway", "delivery-status"];
 /// The providers whose receipts go wrong.
 const PROVIDERS: [&str; 4] = ["Twilio", "Plivo", "Vonage", "Clickatell"];
+
+/// How a person wants a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    Text,
+    Call,
+}
+
+/// What the person does once the requests for a code are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Nothing,
+    /// Asks for a newer code.
+    Newer(String),
+    /// Enters the code. The identity provider tells this so many times at once.
+    Used(usize),
+}
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -46,7 +66,15 @@ pub(super) enum Step {
         phone: String,
         code: String,
         requests: usize,
+        by: Channel,
+        /// The providers that report that no message to this number arrives. They do so in calm
+        /// rounds, too.
+        failing: &'static [&'static str],
+        then: Then,
     },
+    /// The schedule of `delivery-status` runs so many times at once. Its process is killed after this
+    /// time.
+    Schedule { runs: usize, kill: Option<Duration> },
     /// An employee is hired, and Okta tells so many times at once.
     Hire { name: String, tells: usize },
     /// The schedule of `provision-numbers` runs.
@@ -76,9 +104,22 @@ impl Step {
     pub(super) fn is_trouble(&self) -> bool {
         matches!(
             self,
-            Self::Break { .. } | Self::Receipts { .. } | Self::Kill { .. }
+            Self::Break { .. }
+                | Self::Receipts { .. }
+                | Self::Kill { .. }
+                | Self::Schedule { kill: Some(_), .. }
         )
     }
+}
+
+/// A number that stands for the plan of a round. Another version of this program may make another plan
+/// of the same seed.
+pub(super) fn fingerprint(steps: &[Step]) -> u64 {
+    // FNV-1a. It is the same on every machine.
+    let written = format!("{steps:?}");
+    written.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Whether nothing goes wrong in the round with this seed. Then everybody gets what he asks for.
@@ -95,7 +136,6 @@ pub(super) fn steps(seed: u64, count: usize) -> Vec<Step> {
 }
 
 fn step(random: &mut Rng, at: usize) -> Step {
-    let copies = |random: &mut Rng| if random.u8(..4) == 0 { 3 } else { 1 };
     // Each person has a number of their own: a range is not pumped.
     let place = at % 90 + 10;
     match random.u8(..100) {
@@ -109,14 +149,10 @@ fn step(random: &mut Rng, at: usize) -> Step {
                 copies(random)
             },
         },
-        22..48 => Step::Code {
-            phone: if random.bool() {
-                format!("+57300{place}{:05}", random.u32(10_000..99_999))
-            } else {
-                format!("+4530{place}{:04}", random.u16(1_000..9_999))
-            },
-            code: format!("{:06}", random.u32(..1_000_000)),
-            requests: copies(random),
+        22..46 => code(random, place),
+        46..48 => Step::Schedule {
+            runs: copies(random),
+            kill: None,
         },
         48..54 => Step::Hire {
             name: format!("Employee{at}"),
@@ -147,12 +183,61 @@ fn step(random: &mut Rng, at: usize) -> Step {
                 times: random.usize(1..4),
             }
         }
-        89..94 => Step::Receipts {
-            provider: PROVIDERS[random.usize(..PROVIDERS.len())],
-            fate: fate(random),
+        89..94 => {
+            let provider = PROVIDERS[random.usize(..PROVIDERS.len())];
+            Step::Receipts {
+                provider,
+                fate: fate(random, provider),
+            }
+        }
+        94..96 => Step::Schedule {
+            runs: copies(random),
+            kill: Some(Duration::from_millis(random.u64(1..150))),
         },
         _ => Step::Kill {
-            function: FUNCTIONS[random.usize(..FUNCTIONS.len())],
+            function: if random.bool() {
+                OF_CODES[random.usize(..OF_CODES.len())]
+            } else {
+                FUNCTIONS[random.usize(..FUNCTIONS.len())]
+            },
+        },
+    }
+}
+
+fn copies(random: &mut Rng) -> usize {
+    if random.u8(..4) == 0 { 3 } else { 1 }
+}
+
+/// A person who wants a code. Numbers of Colombia and Denmark have other routes.
+fn code(random: &mut Rng, place: usize) -> Step {
+    let digits = |random: &mut Rng| format!("{:06}", random.u32(..1_000_000));
+    let is_colombia = random.bool();
+    let by = if random.u8(..5) == 0 {
+        Channel::Call
+    } else {
+        Channel::Text
+    };
+    let failing: &[&str] = match (by, random.u8(..10), is_colombia) {
+        (Channel::Call, ..) | (_, 4.., _) => &[],
+        // Twilio would fail the call, too.
+        (_, 0, true) => &["Plivo", "Clickatell"],
+        (_, _, true) => &["Plivo"],
+        (_, _, false) => &["Vonage"],
+    };
+    Step::Code {
+        phone: if is_colombia {
+            format!("+57300{place}{:05}", random.u32(10_000..99_999))
+        } else {
+            format!("+4530{place}{:04}", random.u16(1_000..9_999))
+        },
+        code: digits(random),
+        requests: copies(random),
+        by,
+        failing,
+        then: match random.u8(..6) {
+            0 => Then::Newer(digits(random)),
+            1 => Then::Used(copies(random)),
+            _ => Then::Nothing,
         },
     }
 }
@@ -175,13 +260,30 @@ fn fault(random: &mut Rng) -> Fault {
     }
 }
 
-fn fate(random: &mut Rng) -> Fate {
-    match random.u8(..6) {
-        0 => Fate::failed(30_003),
+/// The provider's code of a phone that its network does not find, of an opt-out or, from Vonage, of a
+/// number that nobody has, and of a landline.
+fn failures(provider: &str) -> [u32; 3] {
+    match provider {
+        "Twilio" => [30_003, 21_610, 30_006],
+        "Plivo" => [80, 200, 50],
+        "Vonage" => [2, 9, 3],
+        _ => [100, 21, 29],
+    }
+}
+
+/// No message of this provider arrives.
+pub(super) fn unreachable(provider: &str) -> Fate {
+    Fate::failed(failures(provider)[0])
+}
+
+fn fate(random: &mut Rng, provider: &str) -> Fate {
+    match random.u8(..8) {
+        0 => unreachable(provider),
         1 => Fate::expired(),
-        2 => Fate::never(),
-        3 => Fate::delivered().twice(),
-        4 => Fate::delivered().out_of_order(),
+        2 | 3 => Fate::never(),
+        4 => Fate::failed(failures(provider)[random.usize(1..3)]),
+        5 => Fate::delivered().twice(),
+        6 => Fate::delivered().out_of_order(),
         _ => Fate::delivered().forged(),
     }
 }
@@ -195,6 +297,66 @@ mod tests {
         let written = |seed| format!("{:?}", steps(seed, 200));
         assert_eq!(written(7), written(7));
         assert_ne!(written(7), written(8));
+        assert_eq!(fingerprint(&steps(7, 200)), fingerprint(&steps(7, 200)));
+        assert_ne!(fingerprint(&steps(7, 200)), fingerprint(&steps(8, 200)));
+    }
+
+    /// What only happens in rounds that nobody plays is not tried.
+    #[test]
+    fn the_calm_rounds_and_the_others_have_every_kind_of_code() {
+        for seed in [3, 2] {
+            let all: Vec<_> = (0..8).flat_map(|at| steps(seed + 4 * at, 120)).collect();
+            let is_there = |such: fn(&Step) -> bool| assert!(all.iter().any(such), "{seed}");
+            is_there(|step| {
+                matches!(
+                    step,
+                    Step::Code {
+                        by: Channel::Call,
+                        ..
+                    }
+                )
+            });
+            is_there(|step| {
+                matches!(
+                    step,
+                    Step::Code {
+                        failing: [_],
+                        then: Then::Nothing,
+                        ..
+                    }
+                )
+            });
+            is_there(|step| {
+                matches!(
+                    step,
+                    Step::Code {
+                        failing: [_, _],
+                        then: Then::Nothing,
+                        ..
+                    }
+                )
+            });
+            is_there(|step| {
+                matches!(
+                    step,
+                    Step::Code {
+                        failing: [_],
+                        then: Then::Newer(_),
+                        ..
+                    }
+                )
+            });
+            is_there(|step| {
+                matches!(
+                    step,
+                    Step::Code {
+                        then: Then::Used(_),
+                        ..
+                    }
+                )
+            });
+            is_there(|step| matches!(step, Step::Schedule { kill: None, .. }));
+        }
     }
 
     #[test]

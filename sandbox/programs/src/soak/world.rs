@@ -13,13 +13,16 @@ use std::{
 use futures_util::future::join_all;
 use sandbox::{
     COMPANY_NUMBER, HOOK_TOKEN, IVR_NUMBER, Sandbox, accounts,
-    auth0::{self, Credential, LinkPage, TicketMail, User},
+    auth0::{LinkPage, TicketMail, User},
     lambda::Lambda,
     twilio,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::plan::{FUNCTIONS, Step};
+use super::{
+    codes::{Code, Stayed, TIMEOUT},
+    plan::{FUNCTIONS, OF_CODES, Step},
+};
 
 /// The employee whose company number gets texts.
 pub(super) const MOBILE: &str = "+4521223344";
@@ -28,11 +31,10 @@ const ACCOUNT: &str = "10042";
 const PIN: &str = "2718";
 /// The domain of the proxy addresses.
 const DOMAIN: &str = "sms.example.com";
-/// How long a person asks again for a code after everything was mended: a function that met a broken
-/// upstream leaves it alone for a minute.
-const AGAIN: Duration = Duration::from_secs(90);
-/// Of people who ask for a code after everything was mended. Each way has other providers.
-const LAST: [(&str, &str); 2] = [("+4531999999", "314159"), ("+573009999999", "265358")];
+/// The most runs of `provision-numbers` that the employees of a round need.
+const RUNS: usize = 8;
+/// The numbers that call.
+const VOICE_FROM: &str = "twilio:+15005550006,vonage:+15005550006";
 /// How long a YES waits for the text that it answers.
 const READS: Duration = Duration::from_secs(2);
 
@@ -41,6 +43,9 @@ const READS: Duration = Duration::from_secs(2);
 pub(super) struct Asked {
     pub(super) sign_ups: Vec<SignUp>,
     pub(super) codes: Vec<Code>,
+    pub(super) stayed: Vec<Stayed>,
+    /// Runs of the schedule of `delivery-status` that came to their end.
+    pub(super) runs: usize,
     /// Ids of employees.
     pub(super) hired: Vec<String>,
     /// Texts of customers to the company number.
@@ -49,14 +54,6 @@ pub(super) struct Asked {
     pub(super) calls: Vec<Vec<String>>,
     /// When a process of a function was killed.
     pub(super) kills: Vec<(&'static str, Instant)>,
-}
-
-/// A one-time code.
-pub(super) struct Code {
-    pub(super) phone: String,
-    pub(super) digits: String,
-    /// True if nothing was broken: it must have gone out.
-    pub(super) is_due: bool,
 }
 
 /// A sign-up and its mail.
@@ -80,7 +77,7 @@ pub(super) struct World {
     /// True if nothing breaks in this round.
     pub(super) is_calm: bool,
     /// True after everything was mended.
-    is_mended: AtomicBool,
+    pub(super) is_mended: AtomicBool,
 }
 
 impl World {
@@ -97,6 +94,15 @@ impl World {
             .sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
         sandbox.okta.hire("Ann", MOBILE, COMPANY_NUMBER);
         let delivery = sandbox.door("delivery-status").url() + "/";
+        let timeout = TIMEOUT.as_secs().to_string();
+        let of_codes = [
+            ("KEEP_FOR_FAILOVER", Some("true")),
+            ("DELIVERY_TIMEOUT_SECONDS", Some(timeout.as_str())),
+            ("FALLBACK_CHANNEL", Some("voice")),
+            ("VOICE_PROVIDERS", Some("twilio,vonage")),
+            ("VOICE_FROM", Some(VOICE_FROM)),
+            ("VOICE_PER_HOUR", Some("100000")),
+        ];
         let settings = [
             ("DELIVERY_URL", Some(delivery.as_str())),
             ("SMS_PER_HOUR", Some("100000")),
@@ -109,6 +115,12 @@ impl World {
                 .get(name)
                 .ok_or_else(|| format!("{name} was not built"))?;
             let processes = if name == "provision-numbers" { 1 } else { 2 };
+            let more = if OF_CODES.contains(&name) {
+                &of_codes[..]
+            } else {
+                &[]
+            };
+            let settings = [&settings, more].concat();
             let lambda = sandbox.run_with(name, binary, processes, &settings).await;
             lambda
                 .wait_ready()
@@ -125,11 +137,11 @@ impl World {
         })
     }
 
-    fn note<T>(&self, note: impl FnOnce(&mut Asked) -> T) -> T {
+    pub(super) fn note<T>(&self, note: impl FnOnce(&mut Asked) -> T) -> T {
         note(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn url(&self, function: &str) -> String {
+    pub(super) fn url(&self, function: &str) -> String {
         format!("{}/", self.sandbox.door(function).url())
     }
 
@@ -146,10 +158,15 @@ impl World {
                 phone,
                 code,
                 requests,
+                by,
+                failing,
+                then,
             } => {
-                self.note_code(phone, code);
-                join_all((0..*requests).map(|_| self.code(phone, code))).await;
+                let mut code = self.code(phone, code, *by);
+                code.failing = failing;
+                self.want(&code, *requests, then).await;
             }
+            Step::Schedule { runs, kill } => self.run_schedule(*runs, *kill).await,
             Step::Hire { name, tells } => {
                 let id = sandbox.okta.hire(name, MOBILE, "");
                 self.note(|asked| asked.hired.push(id.clone()));
@@ -160,8 +177,7 @@ impl World {
                 join_all(tells).await;
             }
             Step::Provision => {
-                let event = json!({ "source": "aws.scheduler" });
-                let _ = sandbox.invoke("provision-numbers", event).await;
+                self.provision().await;
             }
             Step::Forward { from, body } => {
                 self.note(|asked| asked.forwarded.push(body.clone()));
@@ -205,34 +221,26 @@ impl World {
                 };
                 receipts.next(fate.clone());
             }
-            Step::Kill { function } => {
-                let lambda = &self.functions[function];
-                let pid = lambda.pids().first().copied();
-                // Another kill may have ended it already.
-                if let Some(pid) = pid
-                    && lambda.try_kill(pid).await
-                {
-                    self.note(|asked| asked.kills.push((function, Instant::now())));
-                }
-            }
+            Step::Kill { function } => self.kill(function).await,
         }
     }
 
-    fn note_code(&self, phone: &str, digits: &str) {
-        let code = Code {
-            phone: phone.to_owned(),
-            digits: digits.to_owned(),
-            is_due: self.is_calm || self.is_mended.load(Ordering::Relaxed),
-        };
-        self.note(|asked| asked.codes.push(code));
+    /// The schedule of `provision-numbers` runs. Returns its report; null if it failed.
+    async fn provision(&self) -> Value {
+        let event = json!({ "source": "aws.scheduler" });
+        let report = self.sandbox.invoke("provision-numbers", event).await;
+        report.unwrap_or_default()
     }
 
-    /// Auth0 asks the gateway to send a code. Returns the status of the answer.
-    async fn code(&self, phone: &str, code: &str) -> u16 {
-        let (url, text) = (self.url("sms-gateway"), format!("Your code is {code}"));
-        let bearer = Credential::Bearer(auth0::GATEWAY_BEARER_TOKEN);
-        let auth0 = &self.sandbox.auth0;
-        auth0.passwordless(&url, bearer, phone, &text).await.status
+    /// Kills a process of a function. Another kill may have ended it already.
+    pub(super) async fn kill(&self, function: &'static str) {
+        let lambda = &self.functions[function];
+        let pid = lambda.pids().first().copied();
+        if let Some(pid) = pid
+            && lambda.try_kill(pid).await
+        {
+            self.note(|asked| asked.kills.push((function, Instant::now())));
+        }
     }
 
     async fn sign_up(&self, phone: &str, mails: usize, replies: usize) {
@@ -267,24 +275,23 @@ impl World {
         for (_, server) in self.sandbox.servers() {
             server.faults().clear();
         }
+        for receipts in self.sandbox.receipts() {
+            receipts.forget_next();
+        }
         self.sandbox.receipts_posted().await;
         self.is_mended.store(true, Ordering::Relaxed);
     }
 
-    /// After all troubles: codes go out, and employees get their numbers.
+    /// After all troubles: codes go out, employees get their numbers, and every code ends.
     pub(super) async fn go_on(&self) {
-        let ask = async |(phone, code): (&str, &str)| {
-            self.note_code(phone, code);
-            let begun = Instant::now();
-            while self.code(phone, code).await != 200 && begun.elapsed() < AGAIN {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+        self.codes_go_out().await;
+        // A run buys a few numbers and leaves the others to the next one.
+        for _ in 0..RUNS {
+            if !self.is_calm || self.provision().await["remaining"] == 0 {
+                break;
             }
-        };
-        join_all(LAST.map(ask)).await;
-        if self.is_calm {
-            self.play(&Step::Provision).await;
         }
-        self.sandbox.receipts_posted().await;
+        self.codes_end().await;
     }
 
     /// A user as Auth0 has it.

@@ -1,31 +1,93 @@
 //! What must be true after a round, whatever happened in it: the ledgers of the simulators against
-//! what was asked for.
+//! what was asked for, and against what the table knew.
+
+mod codes;
+mod journal;
 
 use std::{sync::PoisonError, time::Duration};
 
 use sandbox::{twilio::Owned, wire::Exchange};
 use serde_json::Value;
 
-use super::world::{Asked, Code, MOBILE, SignUp, World};
+use self::{codes::Made, journal::Journal};
+use super::{
+    codes::Code,
+    world::{Asked, MOBILE, SignUp, World},
+};
 
 /// How long after a mail a killed process may still have been at work for it.
 const AFTERMATH: Duration = Duration::from_secs(30);
 /// Items of these kinds stay until somebody deletes them.
 const LASTING: [&str; 4] = ["account", "phone", "number", "words"];
 
-/// What is not true. Empty: all is well.
-pub(super) async fn broken(world: &World) -> Vec<String> {
+/// What the ledgers say.
+pub(super) struct Verdict {
+    /// What is not true. Empty: all is well.
+    pub(super) broken: Vec<String>,
+    /// Attempts that failover claimed.
+    pub(super) claims: usize,
+    /// Codes that need not have gone on, because they could not be kept in time.
+    pub(super) not_kept: usize,
+}
+
+pub(super) async fn judge(world: &World) -> Verdict {
+    let items = world.sandbox.aws.items().await;
+    let journal = Journal::read(&world.sandbox.aws.dynamodb().exchanges());
     let mut broken = asked(world);
-    items(world, &mut broken).await;
+    let not_kept = one_time_codes(world, &journal, &items, &mut broken);
+    endless(&items, &mut broken);
     let complaints = world.sandbox.complaints().into_iter();
     broken.extend(complaints.map(|complaint| format!("a simulator complains: {complaint}")));
-    broken
+    Verdict {
+        broken,
+        claims: journal.claims(),
+        not_kept,
+    }
+}
+
+/// One-time codes, and the texts that were kept for another provider. Returns how many codes could not
+/// be kept.
+fn one_time_codes(
+    world: &World,
+    journal: &Journal,
+    items: &[Value],
+    broken: &mut Vec<String>,
+) -> usize {
+    let asked = world.asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = Made::all(&world.sandbox);
+    let mut not_kept = 0;
+    for code in &asked.codes {
+        let (wrong, is_excused) = codes::broken(code, &all, journal);
+        broken.extend(wrong);
+        not_kept += usize::from(is_excused);
+    }
+    for stayed in &asked.stayed {
+        let name = &stayed.item["sk"]["S"];
+        if !codes::has_reason(stayed, items) {
+            broken.push(format!("the kept text {name} stayed without a reason"));
+        }
+        let readable = |code: &&Code| codes::is_readable(&stayed.item, code);
+        if let Some(code) = asked.codes.iter().find(readable) {
+            broken.push(format!("the kept text {name} shows {}", code.digits));
+        }
+    }
+    let is_kept = |item: &&Value| {
+        item["pk"]["S"]
+            .as_str()
+            .is_some_and(|pk| pk.starts_with("kept#"))
+    };
+    for item in items.iter().filter(is_kept) {
+        broken.push(format!(
+            "the kept text {} is there after its life",
+            item["sk"]["S"]
+        ));
+    }
+    not_kept
 }
 
 fn asked(world: &World) -> Vec<String> {
     let asked = world.asked.lock().unwrap_or_else(PoisonError::into_inner);
     let mut broken = vec![];
-    codes(world, &asked, &mut broken);
     for sign_up in &asked.sign_ups {
         mails(world, &asked, sign_up, &mut broken);
         tickets(world, sign_up, &mut broken);
@@ -35,39 +97,6 @@ fn asked(world: &World) -> Vec<String> {
     calls(world, &asked, &mut broken);
     processes(world, &asked, &mut broken);
     broken
-}
-
-/// A one-time code is sent once, by all providers together, even if an answer was lost. If nothing
-/// was broken, it is sent.
-fn codes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
-    let sandbox = &world.sandbox;
-    let twilio = sandbox.twilio.messages().into_iter();
-    let mut texts: Vec<_> = twilio.map(|text| (text.to, text.body)).collect();
-    for provider in sandbox.providers() {
-        texts.extend(
-            provider
-                .messages
-                .into_iter()
-                .map(|text| (text.to, text.text)),
-        );
-    }
-    for Code {
-        phone,
-        digits,
-        is_due,
-    } in &asked.codes
-    {
-        let is_it = |(to, text): &&(String, String)| to == phone && text.contains(digits.as_str());
-        let sent = texts.iter().filter(is_it).count();
-        if sent > 1 {
-            broken.push(format!("the code {digits} went to {phone} {sent} times"));
-        }
-        if sent == 0 && *is_due {
-            broken.push(format!(
-                "the code {digits} never went to {phone}, and nothing was broken"
-            ));
-        }
-    }
 }
 
 /// One mail becomes one text, unless Twilio's answer was lost. So at most one text has an answer
@@ -175,18 +204,6 @@ fn calls(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     }
 }
 
-/// Whether a text of the line has this code as a word. Times and ids hold such digits by chance.
-fn holds(line: &Value, code: &str) -> bool {
-    match line {
-        Value::String(text) => text
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| word == code),
-        Value::Array(values) => values.iter().any(|value| holds(value, code)),
-        Value::Object(fields) => fields.values().any(|value| holds(value, code)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 /// No process ended by itself, none wrote of a panic, and no line holds a number, a code or a ticket.
 fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     for (name, lambda) in &world.functions {
@@ -206,10 +223,12 @@ fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
             if line.contains("panicked") {
                 broken.push(format!("{name}: {line}"));
             }
-            let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
-            let told = |code: &&Code| holds(&parsed, &code.digits);
+            let told = |code: &&Code| codes::is_told(&line, code);
             if let Some(code) = asked.codes.iter().find(told) {
                 broken.push(format!("{name} wrote the code {}: {line}", code.digits));
+            }
+            if line.contains("code is") {
+                broken.push(format!("{name} wrote a text: {line}"));
             }
             let tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
             if tickets.into_iter().any(|ticket| line.contains(ticket)) {
@@ -225,8 +244,8 @@ fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
 }
 
 /// Whatever a flow leaves in the table ends by itself.
-async fn items(world: &World, broken: &mut Vec<String>) {
-    for item in world.sandbox.aws.items().await {
+fn endless(items: &[Value], broken: &mut Vec<String>) {
+    for item in items {
         let pk = item["pk"]["S"].as_str().unwrap_or_default();
         let kind = pk.split('#').next().unwrap_or_default();
         if item["expires_at"].is_null() && !LASTING.contains(&kind) {
