@@ -2,12 +2,12 @@
 
 mod numbers;
 mod receipts;
+mod reply;
 
 use models::breaker::{Breaker, ONE_PROBE};
 use models::budget::{Budgets, NEVER_OVER};
 use models::code::OneTimeCode;
 use models::mail::{DELIVERED, Mail, ONE_SMS};
-use models::reply::{ONE_REPLY, Reply};
 use models::token::{ASKED_ONCE, NEVER_BACK, SharedToken};
 use models::world::{Bounds, Explored, Protocol};
 
@@ -118,24 +118,6 @@ fn a_mail_is_lost_if_its_request_is_withdrawn_before_the_failure_is_stored() {
         withdraws_at_once: true,
     };
     breaks(DELIVERED, Explored::new(careless, bounds(2, 1, 0)));
-}
-
-#[test]
-fn a_request_is_confirmed_by_one_reply() {
-    holds(
-        "reply",
-        Explored::new(Reply { replies: 2 }, bounds(2, 1, 1)),
-    );
-    holds_deep(
-        "reply",
-        Explored::new(Reply { replies: 2 }, bounds(2, 2, 1)),
-    );
-}
-
-#[test]
-fn a_request_is_confirmed_by_two_replies_if_the_conditions_are_ignored() {
-    let explored = Explored::new(Reply { replies: 2 }, bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_REPLY, explored);
 }
 
 fn token(instances: usize, rejects: usize) -> SharedToken {
