@@ -29,7 +29,7 @@ mod outcome;
 mod texts;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::base_url::BaseUrl;
@@ -48,6 +48,7 @@ use shared::rules::words::Words;
 use shared::vendors::auth0::{self, tokens::Tokens, users::Users};
 use shared::vendors::twilio::webhook::{self, InboundSms};
 use shared::vendors::twilio::{self, twiml};
+use tokio::time::Instant;
 
 use decide::{Decision, History, LastConfirmation, Requests};
 use intent::{Confirming, Intent};

@@ -1,6 +1,6 @@
 //! One message: which instance answers it, and what the table remembers of it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use shared::platform::random::{owner_id, random_below};
 use shared::platform::reply::{Failure, Reply};
@@ -12,6 +12,7 @@ use shared::rules::original;
 use shared::rules::pending::{self, Held, Hold, confirmed};
 use shared::rules::phone::E164;
 use shared::vendors::twilio::webhook::InboundSms;
+use tokio::time::Instant;
 
 use crate::outcome::{self, Answer, Outcome};
 use crate::{App, DAY, decide};
@@ -127,7 +128,7 @@ pub(crate) enum Step<'a> {
 /// Leaves the requests that a message may be an answer to: those that were there when it first came,
 /// and only the one that an earlier attempt for it began to confirm. `message` is its item.
 fn choose(held: &mut Held, message: &Item) {
-    let first_at = message.number("first_at").unwrap_or_default();
+    let first_at = message.number("first_at").unwrap_or(u64::MAX);
     let begun = message.text("request");
     held.requests.retain(|request| {
         request.created_at <= first_at && begun.is_none_or(|begun| begun == request.id)

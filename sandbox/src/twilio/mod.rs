@@ -33,7 +33,7 @@ pub(crate) use messages::status_params;
 pub use numbers::{Owned, Stock};
 
 pub use placing::{BUSY, HUNG_UP, NO_ANSWER, call_status_params};
-pub(crate) use signature::signature;
+pub use signature::signature;
 pub use voice::{
     APPLICATION_ERROR, Call, Caller, Dialled, Ended, Entry, Happening, HungUp, Moment, Party, Rang,
     Recording, Talk,

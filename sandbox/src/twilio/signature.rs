@@ -6,9 +6,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-/// Keys are sorted by bytes. Of a repeated key each different value is used once, sorted, as
+/// The signature of a request to `url` with these parameters. Keys are sorted by bytes. Of a repeated key each different value is used once, sorted, as
 /// twilio-node and twilio-python do.
-pub(crate) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
+pub fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
     let mut mac =
         Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());

@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::{Response, StatusCode};
 use aws_smithy_types::body::SdkBody;
+use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 use shared::platform::Platform;
 use shared::platform::config::{self, Source};
@@ -38,7 +39,7 @@ use crate::table::{Reply, canonical};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Call {
     /// DynamoDB's operation, or the name of an effect. That of an HTTP request is its method, its URL
-    /// and its body.
+    /// and its body. The body of a redirect's answer is where it leads.
     pub target: String,
     /// DynamoDB's request; empty for an effect.
     pub body: String,
@@ -83,6 +84,7 @@ struct Playing {
     left: Tape,
     waiting: Vec<Call>,
     at_once: Vec<(String, Reply)>,
+    hidden: Vec<&'static str>,
 }
 
 impl Playing {
@@ -103,6 +105,26 @@ impl Wire {
     /// and it changes nothing.
     pub fn at_once(&self, part: impl Into<String>, reply: Reply) {
         self.playing().at_once.push((part.into(), reply));
+    }
+
+    /// The table's answers never hold this attribute, as if the table had forgotten it.
+    pub fn hide(&self, attribute: &'static str) {
+        self.playing().hidden.push(attribute);
+    }
+
+    /// An answer of the table as the instance gets it.
+    fn shown(&self, body: String) -> String {
+        let playing = self.playing();
+        if playing.hidden.is_empty() {
+            return body;
+        }
+        let mut body: Value = serde_json::from_str(&body).expect("the table writes JSON");
+        for item in ["Attributes", "Item"] {
+            if let Some(item) = body.get_mut(item).and_then(Value::as_object_mut) {
+                item.retain(|name, _| !playing.hidden.contains(&name.as_str()));
+            }
+        }
+        body.to_string()
     }
 
     fn playing(&self) -> MutexGuard<'_, Playing> {
@@ -254,6 +276,12 @@ impl Carrier for Current {
             let call = format!("{} {} {body}", request.method(), request.url());
             match wire.ask(&call, String::new()).await {
                 None => Err(NoAnswer::Unknown("no answer in time")),
+                Some(reply) if (300..400).contains(&reply.status) => {
+                    let mut answer = HttpAnswer::new(reply.status, "");
+                    let location = reply.body.parse().expect("an address");
+                    answer.headers.insert(LOCATION, location);
+                    Ok(answer)
+                }
                 Some(reply) => Ok(HttpAnswer::new(reply.status, reply.body)),
             }
         })
@@ -286,7 +314,7 @@ impl HttpConnector for Wire {
                 None => Err(ConnectorError::io("the answer was lost".into())),
                 Some(Reply { status, body }) => {
                     let status = StatusCode::try_from(status).expect("a status");
-                    Ok(Response::new(status, SdkBody::from(body)))
+                    Ok(Response::new(status, SdkBody::from(wire.shown(body))))
                 }
             }
         })

@@ -5,8 +5,8 @@ mod gates;
 mod mail;
 mod numbers;
 mod receipts;
+mod reply;
 
-use models::reply::{ONE_REPLY, Reply};
 use models::world::{Bounds, Explored, Protocol};
 
 fn bounds(attempts: u8, losses: u8, crashes: u8) -> Bounds {
@@ -57,22 +57,4 @@ fn breaks<P: Protocol>(promise: &str, explored: Explored<P>) {
         found.iter().any(|(broken, _)| *broken == promise),
         "the model does not notice that this breaks: {promise}"
     );
-}
-
-#[test]
-fn a_request_is_confirmed_by_one_reply() {
-    holds(
-        "reply",
-        Explored::new(Reply { replies: 2 }, bounds(2, 1, 1)),
-    );
-    holds_deep(
-        "reply",
-        Explored::new(Reply { replies: 2 }, bounds(2, 2, 1)),
-    );
-}
-
-#[test]
-fn a_request_is_confirmed_by_two_replies_if_the_conditions_are_ignored() {
-    let explored = Explored::new(Reply { replies: 2 }, bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_REPLY, explored);
 }
