@@ -111,7 +111,7 @@ impl Mail {
 /// Whether a request waits for the reply.
 fn waits(items: &Items) -> bool {
     let item = items.get("pending#+4520123456 / pending");
-    let names = item.iter().flat_map(|item| item.as_object());
+    let names = item.iter().filter_map(|item| item.as_object());
     names
         .flat_map(|item| item.keys())
         .any(|name| name.starts_with("r_"))

@@ -241,14 +241,14 @@ impl Protocol for Replies {
         let times = seen.confirmed.entry(mail.clone()).or_default();
         *times += 1;
         // A ticket works once.
-        let word = if *times == 1 { "true" } else { "false" };
+        let success = if *times == 1 { "true" } else { "false" };
         seen.open.insert(caller, mail.clone());
         seen.is_later |= seen.stored_at.get(&mail) > seen.came_at.get(&number);
         seen.by.entry(number).or_default().insert(mail);
         let reply = |status, body: String| Reply { status, body };
         vec![
             (
-                reply(302, format!("https://app.invalid/?success={word}")),
+                reply(302, format!("https://app.invalid/?success={success}")),
                 seen,
             ),
             (reply(503, String::new()), world.seen.clone()),

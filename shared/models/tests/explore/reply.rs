@@ -32,10 +32,10 @@ fn retry() -> Replies {
     }
 }
 
-fn another(cast: Replies) -> Replies {
+fn another(cast: &Replies) -> Replies {
     Replies {
         is_for_another: true,
-        ..cast
+        ..*cast
     }
 }
 
@@ -43,14 +43,14 @@ fn another(cast: Replies) -> Replies {
 fn meanwhile() -> Replies {
     Replies {
         seconds: SOON,
-        ..another(replies(TWO))
+        ..another(&replies(TWO))
     }
 }
 
 #[test]
 fn a_message_confirms_one_request() {
     holds("reply: a retry", Explored::new(retry(), bounds(2, 1, 1)));
-    let two_accounts = Explored::new(another(retry()), bounds(2, 1, 0));
+    let two_accounts = Explored::new(another(&retry()), bounds(2, 1, 0));
     holds("reply: a retry, two accounts", two_accounts);
     holds_deep("reply: a retry", Explored::new(retry(), bounds(2, 2, 1)));
 }
@@ -82,7 +82,7 @@ fn a_request_is_confirmed_by_two_replies_if_the_conditions_are_ignored() {
 fn a_message_confirms_two_requests_if_the_function_forgets_which_one_it_was_for() {
     let careless = Replies {
         forgets: &["request"],
-        ..another(retry())
+        ..another(&retry())
     };
     breaks(ONE_REQUEST, Explored::new(careless, bounds(2, 1, 0)));
 }
