@@ -199,7 +199,7 @@ async fn codes_are_not_told_before_they_are_written_down() {
         ))
         .await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(4, no_fault); // the codes among them
+    faults.times(5, no_fault); // the codes among them
     faults.times(3, broken); // the answer
     let reply = scene.text("YES").await;
     let list = reply.messages.concat();
