@@ -47,7 +47,7 @@ impl App {
                 request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
                 let secret = configured(self.twilio.as_ref())?;
                 let form = webhook::authenticate(request, self.public_url.as_ref(), secret, now);
-                // Providers read 400 and 403 alike. All that is no receipt has one status.
+                // As for a missing parameter: Twilio signed the same text, but not these parameters.
                 let form = form.await.map_err(|reply| match reply.status {
                     400 => Reply::refused(403, reply.outcome),
                     _ => reply,

@@ -250,11 +250,10 @@ impl<F: Function> Instance<F> {
         };
         let done = AssertUnwindSafe(erased(work)).catch_unwind().await;
         let reply = done.unwrap_or_else(|_| Reply::empty(500, "panic"));
-        let apology = if matches!(reply.status, 500 | 503) {
-            self.function.apology(request)
-        } else {
-            None
-        };
+        let apologize = || self.function.apology(request);
+        let apology = matches!(reply.status, 500 | 503)
+            .then(|| std::panic::catch_unwind(AssertUnwindSafe(apologize)))
+            .and_then(|apology| apology.unwrap_or_default());
         let reply = match apology {
             Some(apology) => reply.answered_with(apology),
             None => reply,

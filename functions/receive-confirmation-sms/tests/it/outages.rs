@@ -149,7 +149,7 @@ async fn a_link_is_not_lost_when_its_answer_cannot_be_written_down() {
     let scene = Scene::start().await;
     let mail = scene.password().await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault);
+    faults.times(4, no_fault); // the note, the claim, the hold, the step
     faults.times(3, broken); // the answer, through all retries
     let reply = scene.text("YES").await;
     assert_eq!(
@@ -225,7 +225,7 @@ async fn a_lost_answer_of_the_table_is_no_second_owner() {
         .aws
         .dynamodb()
         .faults()
-        .times(3, || Fault::ResetAfter);
+        .times(4, || Fault::ResetAfter);
     scene.text_answered("YES", CONFIRMED).await;
 }
 

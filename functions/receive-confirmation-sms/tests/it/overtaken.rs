@@ -87,8 +87,8 @@ async fn a_yes_that_waits_for_another_one_confirms_no_request_that_came_meanwhil
     }
     let before = scene.sandbox.aws.dynamodb().exchanges().len();
     let second = reply();
-    // It claims its message, and does not get the requests.
-    while scene.sandbox.aws.dynamodb().exchanges().len() < before + 2 {
+    // It notes and claims its message, and does not get the requests.
+    while scene.sandbox.aws.dynamodb().exchanges().len() < before + 3 {
         tokio::task::yield_now().await;
     }
     let other = other_account(&scene);

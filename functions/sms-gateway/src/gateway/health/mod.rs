@@ -130,9 +130,11 @@ impl Health {
             let Some(next) = seen.after(succeeded, recent, epoch(now)) else {
                 return Ok(true);
             };
-            // Another instance's failure looks like ours. So a write whose answer was lost is not
-            // repeated: the second one would count the failure again.
-            match table.update(change(name, &seen, &next, now).once()).await? {
+            let change = change(name, &seen, &next, now);
+            // Another instance's failure looks like ours. So the write of a failure is not repeated
+            // after a lost answer: the second one would count it again.
+            let change = if succeeded { change } else { change.once() };
+            match table.update(change).await? {
                 Write::Done(_) => {
                     untold.told(name);
                     if next.broken_until > 0 && seen.broken_until == 0 {
