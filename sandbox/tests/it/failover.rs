@@ -305,13 +305,13 @@ async fn a_provider_that_refuses_is_passed_over_and_an_unknown_outcome_is_the_la
 }
 
 #[tokio::test]
-async fn killed_before_the_claim_the_next_run_sends_it() {
+async fn killed_before_the_claim_the_repeated_receipt_sends_it() {
     let circle = keeping("*=plivo,clickatell").await;
     let text = sent(&circle, PHONE, 1).await;
     let faults = circle.sandbox.aws.dynamodb().faults();
     faults.next_with(":delivered", Fault::Hang);
     dies(&circle, &text, ":delivered", 1).await;
-    assert_eq!(circle.texts(), 1);
+    assert_eq!(circle.texts(), 2);
     age(&circle, 25).await;
     run(&circle).await;
     assert_eq!((circle.texts(), kept(&circle).await.len()), (2, 0));

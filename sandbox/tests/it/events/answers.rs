@@ -37,8 +37,8 @@ async fn each_request_is_answered_as_its_name_says() {
     );
     assert_eq!(
         (texts(), sandbox.aws.items().await.len()),
-        (vec![], 1),
-        "nothing but that the text was answered"
+        (vec![], 2),
+        "nothing but that the text came and was answered"
     );
 
     assert_eq!(

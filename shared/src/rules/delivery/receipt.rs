@@ -1,6 +1,6 @@
 //! What a delivery receipt says.
 
-use super::Reference;
+use super::reference::Reference;
 
 /// Why a text did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{DeliveryReceipt, State};
+use super::receipt::{DeliveryReceipt, State};
 use crate::platform::table::{Item, Table, Unavailable, Update, Write};
 use crate::platform::time::epoch;
 

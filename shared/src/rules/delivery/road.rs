@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 
-use super::Reference;
+use super::reference::Reference;
 use crate::platform::table::{Key, Table, Unavailable, Update};
 use crate::platform::time::epoch;
 use crate::rules::phone::E164;

@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
-use super::record::{RECEIPTS, delivered_by};
+use super::receipt::State;
+use super::record::{RECEIPTS, Sent, delivered_by};
+use super::reference::Reference;
 use super::road::road;
-use super::{Reference, Sent, State};
 use crate::platform::table::{Table, Unavailable, Update, Write};
 use crate::platform::time::epoch;
 
