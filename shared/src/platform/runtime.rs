@@ -253,7 +253,7 @@ impl<F: Function> Instance<F> {
         let apologize = || self.function.apology(request);
         let apology = matches!(reply.status, 500 | 503)
             .then(|| std::panic::catch_unwind(AssertUnwindSafe(apologize)))
-            .and_then(|apology| apology.unwrap_or_default());
+            .and_then(Result::unwrap_or_default);
         let reply = match apology {
             Some(apology) => reply.answered_with(apology),
             None => reply,
