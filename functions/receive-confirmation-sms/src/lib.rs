@@ -174,9 +174,7 @@ impl Function for App {
 impl App {
     /// Claims the message, acts, and stores the answer.
     async fn answer(&self, intent: &Intent, handling: &Handling<'_>) -> Result<Reply, Reply> {
-        let (is_replay, claim) = tokio::join!(self.is_replay(handling), self.claim(handling));
-        let claim = self.unless_replayed(is_replay, claim, handling).await?;
-        let (mut held, has_asked) = match claim {
+        let (mut held, has_asked) = match self.claim(handling).await? {
             MessageClaim::AlreadyAnswered(text) => return Ok(outcome::reply(&text, "repeated")),
             MessageClaim::Claimed {
                 requests,

@@ -64,7 +64,6 @@ impl<'a> Handling<'a> {
             .set("owner_id", self.owner.as_str())
             .set("lease_until", lease_until)
             .set("expires_at", epoch(clock) + 7 * DAY)
-            .copy("first_at", "first_at", epoch(clock))
             .only_if(
                 "attribute_not_exists(pk) OR expires_at <= :now \
                  OR (attribute_not_exists(answer) AND (lease_until <= :now OR owner_id = :me))",
@@ -125,36 +124,31 @@ pub(crate) enum Step<'a> {
     Ask,
 }
 
-/// Leaves the requests that a message may be an answer to: those that were there when it first came,
-/// and only the one that an earlier attempt for it began to confirm. `message` is its item.
-fn choose(held: &mut Held, message: &Item) {
-    let first_at = message.number("first_at").unwrap_or(u64::MAX);
-    let begun = message.text("request");
-    held.requests.retain(|request| {
-        request.created_at <= first_at && begun.is_none_or(|begun| begun == request.id)
-    });
-}
-
 impl App {
-    /// Whether the message first came longer ago than Twilio retries, or with another content.
-    pub(crate) async fn is_replay(&self, handling: &Handling<'_>) -> Result<bool, Unavailable> {
+    /// Claims the message, and at the same time notes it or learns when it first came. It is no
+    /// answer to a request that was stored after that. A replay ends here: a message that first came
+    /// longer ago than Twilio retries, or with another content.
+    pub(crate) async fn claim(&self, handling: &Handling<'_>) -> Result<MessageClaim, Reply> {
         let (Key { pk, sk }, now) = (&handling.key, handling.now);
         let noting = original::note(&self.table, pk, sk, now);
-        let original = Table::within(handling.left(), noting).await?;
-        Ok(!original.is_same || epoch(now) >= original.at + DAY)
-    }
-
-    /// The claim, which was made while the table was asked for the message's first content. A replay
-    /// ends here, and its claim is freed.
-    pub(crate) async fn unless_replayed(
-        &self,
-        is_replay: Result<bool, Unavailable>,
-        claim: Result<MessageClaim, Reply>,
-        handling: &Handling<'_>,
-    ) -> Result<MessageClaim, Reply> {
-        let end = match is_replay {
-            Ok(false) => return claim,
-            Ok(true) => outcome::reply("", "replayed").metric("Refused", 1),
+        let (original, claim) = tokio::join!(
+            Table::within(handling.left(), noting),
+            self.claim_without_note(handling)
+        );
+        let end = match original {
+            Ok(original) if original.is_same && epoch(now) < original.at + DAY => {
+                let mut claim = claim?;
+                if let MessageClaim::Claimed {
+                    requests: Some(held),
+                    ..
+                } = &mut claim
+                {
+                    held.requests
+                        .retain(|request| request.created_at <= original.at);
+                }
+                return Ok(claim);
+            }
+            Ok(_) => outcome::reply("", "replayed").metric("Refused", 1),
             Err(error) => Failure::from(error).into(),
         };
         if let Ok(MessageClaim::Claimed { requests, .. }) = claim {
@@ -164,7 +158,7 @@ impl App {
     }
 
     /// Waits until no other instance answers this message or acts on a reply of this number.
-    pub(crate) async fn claim(&self, handling: &Handling<'_>) -> Result<MessageClaim, Reply> {
+    async fn claim_without_note(&self, handling: &Handling<'_>) -> Result<MessageClaim, Reply> {
         loop {
             let clock = handling.now + handling.started.elapsed();
             // Both terms are rounded down. The leases must not end before we do.
@@ -189,8 +183,9 @@ impl App {
                 }
                 (_, Err(Some(error))) => return Err(self.abandon(handling, None, error).await),
                 (Ok(Write::Done(item)), Ok(mut requests)) => {
-                    if let Some(held) = &mut requests {
-                        choose(held, &item);
+                    // An earlier attempt began to confirm this one.
+                    if let (Some(held), Some(begun)) = (&mut requests, item.text("request")) {
+                        held.requests.retain(|request| request.id == begun);
                     }
                     return Ok(MessageClaim::Claimed {
                         requests,

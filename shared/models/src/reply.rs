@@ -46,7 +46,8 @@ pub const ONE_REPLY: &str = "a request is confirmed once, unless the answer is l
 /// The promise about one message.
 pub const ONE_REQUEST: &str = "one message confirms one request";
 /// The promise about what a person has not seen yet.
-pub const NOT_LATER: &str = "a message confirms no request of a later second than its own";
+pub const NOT_LATER: &str =
+    "a message confirms no request of a later second than that in which it was noted";
 
 /// A message: its number, and its text. Callers with the same number deliver copies of it.
 pub type Message = (u8, &'static str);
@@ -281,8 +282,8 @@ impl Protocol for Replies {
             seen.stored_at.entry(mail.to_owned()).or_insert(created_at);
         }
         for (message, _) in self.messages {
-            let sid = format!("seen#twilio-confirmation#SM{message:032}");
-            if let Some(came_at) = items.find(&sid).and_then(|item| number(&item["first_at"])) {
+            let noted = format!("seen#twilio-confirmation#SM{message:032} / first");
+            if let Some(came_at) = items.get(&noted).and_then(|item| number(&item["first"])) {
                 seen.came_at.entry(*message).or_insert(came_at);
             }
         }

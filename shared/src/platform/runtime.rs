@@ -79,8 +79,8 @@ pub trait Function: Sized {
         Reply::empty(503, "too_slow")
     }
 
-    /// The answer that a caller gets instead of a bare 503, or after a panic. Nothing in the request is verified: it may
-    /// choose words, no more.
+    /// The answer that a caller gets instead of a bare 503, or after a panic. Nothing in the request
+    /// is verified: it may choose words, no more.
     fn apology(&self, _request: &Request) -> Option<Reply> {
         None
     }

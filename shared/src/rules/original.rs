@@ -39,7 +39,7 @@ pub async fn note(
         .only_if("attribute_not_exists(pk)");
     let (Write::Done(item) | Write::Refused(item)) = table.update(update).await?;
     Ok(Original {
-        at: item.number("first").unwrap_or_default(),
+        at: item.number("first").unwrap_or(epoch(now)),
         is_same: item.text("fingerprint") == Some(fingerprint),
     })
 }

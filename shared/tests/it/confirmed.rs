@@ -3,7 +3,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use sandbox::Sandbox;
-use shared::platform::table::Table;
 use shared::rules::pending::confirmed::{key, read, remember, was_submitted};
 use shared::rules::phone::E164;
 use words::Language;
@@ -13,11 +12,7 @@ const DAY: u64 = 86_400;
 #[tokio::test]
 async fn the_newest_confirmation_is_remembered_for_a_day() {
     let sandbox = Sandbox::start().await;
-    let name = sandbox
-        .env_for("receive-confirmation-sms")
-        .remove("TABLE_NAME")
-        .unwrap();
-    let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+    let table = crate::table(&sandbox);
     let phone: E164 = "+4520304050".parse().unwrap();
     let language = Language::all().next().unwrap();
     let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds);

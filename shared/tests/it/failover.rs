@@ -3,11 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandbox::Sandbox;
-use sandbox::aws::KEY_ARN;
 use shared::platform::runtime::now;
 use shared::platform::table::{Item, Table};
 use shared::platform::time::epoch;
-use shared::platform::{Platform, config};
 use shared::rules::delivery::{self, DeliveryReceipt, Reason, Reference, State};
 use shared::rules::failover::{self, Accepted, NO_TEXT_AFTER, NOTHING_AFTER, Standing};
 use shared::rules::journal::{Entry, Stage};
@@ -52,21 +50,10 @@ impl Kept {
     /// A code that Twilio has accepted. Its text is kept for 300 seconds.
     async fn start() -> Self {
         let sandbox = Sandbox::start().await;
-        let mut variables = sandbox.env_for("sms-gateway");
-        for (name, value) in [
-            ("KEEP_FOR_FAILOVER", "true"),
-            ("FAILOVER_KEY_ARN", KEY_ARN),
-            ("AWS_ACCESS_KEY_ID", "AKIASANDBOX"),
-        ] {
-            variables.insert(name.to_owned(), value.to_owned());
-        }
-        let read = |name: &str| variables.get(name).cloned();
-        let vault = config::read(&read, |source| Vault::read(&Platform::read(source), source));
-        let table = variables.remove("TABLE_NAME").unwrap();
         let kept = Self {
-            table: Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), table),
+            table: crate::table(&sandbox),
+            vault: crate::vault(&sandbox),
             sandbox,
-            vault: vault.unwrap().unwrap(),
             sent_at: epoch(now()),
         };
         let entry = kept.entry();

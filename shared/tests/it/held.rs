@@ -28,11 +28,7 @@ struct Phone {
 impl Phone {
     async fn start() -> Self {
         let sandbox = Sandbox::start().await;
-        let name = sandbox
-            .env_for("receive-confirmation-sms")
-            .remove("TABLE_NAME")
-            .unwrap();
-        let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+        let table = crate::table(&sandbox);
         Self {
             sandbox,
             table,

@@ -3,14 +3,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sandbox::Sandbox;
-use sandbox::aws::KEY_ARN;
-use shared::platform::Platform;
-use shared::platform::config;
 use shared::platform::runtime::now;
 use shared::platform::table::{Item, Table};
 use shared::rules::delivery::{Reference, WAIT_FOR_RECEIPTS};
 use shared::rules::journal::{Entry, Stage};
-use shared::rules::kept::{Text, Vault};
+use shared::rules::kept::Text;
 use shared::rules::phone::E164;
 
 const ID: &str = "code#AAAAAAAAAAAAAAAAAAAAAA";
@@ -18,8 +15,7 @@ const NOW: u64 = 1_800_000_000;
 
 async fn setup() -> (Sandbox, Table) {
     let sandbox = Sandbox::start().await;
-    let name = sandbox.env_for("sms-gateway").remove("TABLE_NAME").unwrap();
-    let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+    let table = crate::table(&sandbox);
     (sandbox, table)
 }
 
@@ -165,17 +161,6 @@ async fn a_copy_looks_less_and_less_often() {
 #[tokio::test]
 async fn an_entry_says_where_its_text_is_kept_and_who_may_have_it() {
     let (sandbox, table) = setup().await;
-    let mut variables = sandbox.env_for("sms-gateway");
-    for (name, value) in [
-        ("KEEP_FOR_FAILOVER", "true"),
-        ("FAILOVER_KEY_ARN", KEY_ARN),
-        ("AWS_ACCESS_KEY_ID", "AKIASANDBOX"),
-    ] {
-        variables.insert(name.to_owned(), value.to_owned());
-    }
-    let vault = config::read(&|name| variables.get(name).cloned(), |source| {
-        Vault::read(&Platform::read(source), source)
-    });
     let text = Text {
         to: "+4520304050".to_owned(),
         body: "Your code is 12".to_owned(),
@@ -186,7 +171,7 @@ async fn an_entry_says_where_its_text_is_kept_and_who_may_have_it() {
     };
     let own = awaiting("one", "+4520304050");
     let reference = own.reference().unwrap();
-    let vault = vault.unwrap().unwrap();
+    let vault = crate::vault(&sandbox);
     let sealed = vault.seal(&reference, &text, now()).await.unwrap();
     claim(&table, &own).await;
     assert_eq!(item(&table, 0).await.unwrap().text("kept"), None);

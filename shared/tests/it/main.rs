@@ -38,8 +38,11 @@ mod webhook_tokens;
 mod words;
 
 use sandbox::Sandbox;
+use sandbox::aws::KEY_ARN;
 use shared::platform::http::{Client, Settings};
-use shared::platform::{aws, config};
+use shared::platform::table::Table;
+use shared::platform::{Platform, aws, config};
+use shared::rules::kept::Vault;
 
 /// AWS as the sandbox's variables say, for nobody whose rights are bounded.
 fn aws(sandbox: &Sandbox) -> aws::Settings {
@@ -50,4 +53,26 @@ fn aws(sandbox: &Sandbox) -> aws::Settings {
 
 fn client() -> Client {
     Client::new(Settings::default()).unwrap()
+}
+
+/// The sandbox's table.
+fn table(sandbox: &Sandbox) -> Table {
+    let mut variables = sandbox.env_for("sms-gateway");
+    let name = variables.remove("TABLE_NAME").unwrap();
+    Table::new(aws(sandbox).dynamodb(&client()), name)
+}
+
+/// Where the gateway keeps texts in the sandbox.
+fn vault(sandbox: &Sandbox) -> Vault {
+    let mut variables = sandbox.env_for("sms-gateway");
+    for (name, value) in [
+        ("KEEP_FOR_FAILOVER", "true"),
+        ("FAILOVER_KEY_ARN", KEY_ARN),
+        ("AWS_ACCESS_KEY_ID", "AKIASANDBOX"),
+    ] {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    let read = |name: &str| variables.get(name).cloned();
+    let vault = config::read(&read, |source| Vault::read(&Platform::read(source), source));
+    vault.unwrap().unwrap()
 }

@@ -17,11 +17,7 @@ fn at(seconds: u64) -> SystemTime {
 
 async fn setup() -> (Sandbox, Table, E164) {
     let sandbox = Sandbox::start().await;
-    let name = sandbox
-        .env_for("receive-confirmation-sms")
-        .remove("TABLE_NAME")
-        .unwrap();
-    let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+    let table = crate::table(&sandbox);
     (sandbox, table, "+4512345678".parse().unwrap())
 }
 

@@ -37,8 +37,7 @@ fn reference(letter: char) -> Reference {
 impl Number {
     async fn start() -> Self {
         let sandbox = Sandbox::start().await;
-        let name = sandbox.env_for("sms-gateway").remove("TABLE_NAME").unwrap();
-        let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+        let table = crate::table(&sandbox);
         Self {
             _sandbox: sandbox,
             table,

@@ -14,11 +14,7 @@ use shared::rules::phone::E164;
 
 async fn setup() -> (Sandbox, Table) {
     let sandbox = Sandbox::start().await;
-    let name = sandbox
-        .env_for("receive-confirmation-sms")
-        .remove("TABLE_NAME")
-        .unwrap();
-    let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+    let table = crate::table(&sandbox);
     (sandbox, table)
 }
 

@@ -12,7 +12,7 @@ use shared::rules::link::Kind;
 use shared::rules::pending::Request;
 
 use crate::outages::broken;
-use crate::scene::{CONFIRMED, Scene, request};
+use crate::scene::{CONFIRMED, Scene, aged, request};
 
 /// A second account signs up with this phone.
 fn other_account(scene: &Scene) -> TicketMail {
@@ -118,6 +118,31 @@ async fn a_retry_of_a_yes_that_nothing_waited_for_confirms_no_request_that_came_
     assert_eq!((reply.status, reply.messages.len()), (200, 0));
     scene.assert_nothing_fetched();
     assert_eq!(scene.waiting().await, 1);
+}
+
+/// The message was noted, and could not be claimed.
+#[tokio::test]
+async fn a_retry_of_a_yes_that_was_only_noted_confirms_no_request_that_came_meanwhile() {
+    let scene = Scene::start().await;
+    let params = scene.inbound("YES");
+    let faults = scene.sandbox.aws.dynamodb().faults();
+    faults.always_with("attribute_not_exists(answer) AND (lease_until", broken());
+    assert_eq!(deliver(&scene, &params).await.status, 503);
+    lose_nothing(&scene);
+    // As if that were ten seconds ago.
+    let items = scene.sandbox.aws.items().await;
+    let noted = items.into_iter().find(|item| item["sk"]["S"] == "first");
+    let mut noted = noted.unwrap();
+    let second = epoch(shared::platform::runtime::now()) - 10;
+    noted["first"]["N"] = second.to_string().into();
+    scene.sandbox.aws.put(noted).await;
+    let other = other_account(&scene);
+    let request = aged("other", Kind::Verification, &other.link, 5);
+    scene.pend(&request).await;
+    let reply = deliver(&scene, &params).await;
+    assert_eq!((reply.status, reply.messages.len()), (200, 0));
+    scene.assert_nothing_fetched();
+    scene.text_answered("YES", CONFIRMED).await;
 }
 
 /// The person opted in again, and asked for another mail.

@@ -90,8 +90,8 @@ fn a_message_confirms_two_requests_if_the_function_forgets_which_one_it_was_for(
 #[test]
 fn a_message_confirms_a_later_request_if_the_function_forgets_when_it_came() {
     let careless = Replies {
-        forgets: &["first_at"],
-        ..meanwhile()
+        forgets: &["first", "request"],
+        ..another(&retry())
     };
-    breaks(NOT_LATER, Explored::new(careless, bounds(2, 0, 0)));
+    breaks(NOT_LATER, Explored::new(careless, bounds(2, 1, 0)));
 }
