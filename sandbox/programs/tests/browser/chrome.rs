@@ -171,6 +171,7 @@ impl Chrome {
             tab.call(&format!("{domain}.enable"), &json!({}));
         }
         tab.resize(width);
+        // The answer comes when the new document is there.
         tab.call("Page.navigate", &json!({ "url": url }));
         tab.wait("document.readyState === 'complete'");
         tab
@@ -197,6 +198,28 @@ const FIND: &str = include_str!("find.js");
 impl Tab<'_> {
     fn call(&self, method: &str, params: &Value) -> Value {
         self.chrome.call(Some(&self.session), method, params)
+    }
+
+    /// Loads the page again, and waits until the new document is there: until then, an
+    /// expression would meet the old one, or none.
+    pub(crate) fn reload(&self) {
+        let before = self.loads();
+        self.call("Page.reload", &json!({}));
+        let begun = Instant::now();
+        while self.loads() == before {
+            assert!(begun.elapsed() < PATIENCE, "the page is not loaded");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// How many documents were loaded so far.
+    fn loads(&self) -> usize {
+        let events = self.chrome.events.lock().unwrap();
+        let ours = events
+            .iter()
+            .filter(|event| event["sessionId"] == self.session.as_str());
+        ours.filter(|event| event["method"] == "Page.loadEventFired")
+            .count()
     }
 
     pub(crate) fn resize(&self, width: u32) {

@@ -260,7 +260,7 @@ fn what_was_done_is_there_after_a_reload() {
     add_phone(&tab, number);
     send(&tab, number, "Still here?");
     shows(&tab, number, "Still here?");
-    tab.eval("location.reload()");
+    tab.reload();
     tab.wait("document.querySelector('#live')?.dataset.on === 'true'");
     area(&tab, "Phones");
     shows(&tab, number, "Still here?");
