@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use shared::platform::runtime::now;
 use shared::platform::table::{Item, Table};
 use shared::platform::time::epoch;
-use shared::rules::delivery::{self, DeliveryReceipt, Reason, Reference, State};
+use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, State};
 use shared::rules::failover::{self, Accepted, NO_TEXT_AFTER, NOTHING_AFTER, Standing};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::kept::{Sealed, Text, Vault};
@@ -56,25 +56,30 @@ impl Kept {
             sandbox,
             sent_at: epoch(now()),
         };
-        let entry = kept.entry();
-        kept.table.update(entry.claim(kept.now())).await.unwrap();
-        let sealed = kept.seal().await;
-        kept.vault.keep(&sealed).await.unwrap();
+        let claim = kept.entry().claim(kept.now());
+        kept.table.update(claim).await.unwrap();
         let number = delivery::number_hash(&phone());
         delivery::note_newest(&number, &reference(), &kept.table, kept.now())
             .await
             .unwrap();
+        kept.close("SM1").await;
+        kept
+    }
+
+    /// Twilio accepts the claimed send.
+    async fn close(&self, sid: &str) {
+        let sealed = self.seal().await;
+        self.vault.keep(&sealed).await.unwrap();
         let sent = Stage::Sent {
-            sid: Some("SM1".to_owned()),
+            sid: Some(sid.to_owned()),
             provider: Some("twilio".to_owned()),
             sender: Some("ACME".to_owned()),
         };
-        entry
+        self.entry()
             .keeping(&sealed, vec!["twilio".to_owned()])
-            .settle(&kept.table, &sent)
+            .settle(&self.table, &sent)
             .await
             .unwrap();
-        kept
     }
 
     fn now(&self) -> SystemTime {
@@ -141,7 +146,7 @@ impl Kept {
             .unwrap();
     }
 
-    async fn receive(&self, provider: &str, id: &str, state: State) {
+    async fn receive(&self, provider: &str, id: &str, state: State) -> Recorded {
         let receipt = DeliveryReceipt {
             reference: Some(reference()),
             id: Some(id.to_owned()),
@@ -149,7 +154,7 @@ impl Kept {
             code: None,
         };
         let recorded = delivery::record(&receipt, provider, &self.table, self.now());
-        recorded.await.unwrap();
+        recorded.await.unwrap()
     }
 }
 
@@ -328,6 +333,37 @@ async fn an_accepted_attempt_is_the_present_message_and_the_one_before_is_rememb
     code.table.update(again).await.unwrap();
     code.receive("twilio", "SM1", State::Delivered).await;
     assert_eq!(delivery::reported(&code.item().await, "twilio"), None);
+}
+
+/// Sent twice, and each time the first message was replaced.
+#[tokio::test]
+async fn a_replaced_message_s_receipt_is_repeated_for_its_own_send_only() {
+    let code = Kept::start().await;
+    let replace = async |follows, id| {
+        assert!(code.claim("vonage", "me", &NOTHING_AFTER).await);
+        let accepted = Accepted {
+            provider: "vonage",
+            id: Some(id),
+            follows: Some(follows),
+            sender: None,
+        };
+        code.settle("me", Some(&accepted)).await;
+    };
+    replace("SM1", "id-1").await;
+    let again = code.entry().claim_again(&code.item().await);
+    code.table.update(again).await.unwrap();
+    code.close("SM2").await;
+    replace("SM2", "id-2").await;
+    let blocked = State::Undelivered(Reason::Blocked);
+    for (id, is_first) in [("SM1", false), ("SM2", true)] {
+        let recorded = code.receive("twilio", id, blocked).await;
+        assert_eq!(matches!(recorded, Recorded::First(_)), is_first, "{id}");
+    }
+    for (id, is_again) in [("SM1", false), ("SM2", true)] {
+        let recorded = code.receive("twilio", id, blocked).await;
+        let repeated = matches!(recorded, Recorded::Again { .. });
+        assert_eq!(repeated, is_again, "{id}: {recorded:?}");
+    }
 }
 
 #[tokio::test]

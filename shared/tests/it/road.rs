@@ -209,6 +209,17 @@ async fn a_code_that_the_journal_has_forgotten_was_not_used() {
 }
 
 #[tokio::test]
+async fn a_forgotten_code_was_not_used_also_if_it_arrived() {
+    let number = Number::start().await;
+    let end = delivery::WAIT_FOR_RECEIPTS;
+    number.send('A', 0, None).await;
+    number.receive('A', "plivo", State::Delivered, 8).await;
+    number.note('A', end - 1).await;
+    assert_eq!(number.used(end).await, Used::NoCode);
+    assert!(matches!(number.used(end - 1).await, Used::First { .. }));
+}
+
+#[tokio::test]
 async fn an_accepted_code_without_a_provider_is_nobody_s() {
     let number = Number::start().await;
     number.send('A', 0, Some(sent(None))).await;
@@ -245,7 +256,9 @@ async fn what_is_avoided_leaves_the_newest_code_known() {
     let number = Number::start().await;
     number.note('A', 0).await;
     number.avoid("twilio", DAY - 100, DAY - 100).await;
-    assert_eq!(number.newest(DAY).await, Some(reference('A')));
+    let end = 2 * DAY - 100;
+    assert_eq!(number.newest(end - 1).await, Some(reference('A')));
+    assert_eq!(number.newest(end).await, None);
     let road = Update::new(shared::platform::table::Key::new(
         format!("road#{}", number.hash),
         "road",
@@ -291,4 +304,19 @@ async fn the_same_final_state_again_says_when_it_was_reported() {
     };
     let again = number.receive('A', "twilio", State::Delivered, 9).await;
     assert_eq!(again, Recorded::Again { sent, at: NOW + 3 });
+}
+
+#[tokio::test]
+async fn the_same_final_state_of_another_message_is_no_repetition() {
+    let number = Number::start().await;
+    number.send('A', 0, Some(sent(Some("twilio")))).await;
+    number.receive('A', "twilio", State::Delivered, 3).await;
+    let other = DeliveryReceipt {
+        reference: Some(reference('A')),
+        id: Some("SM2".to_owned()),
+        state: State::Delivered,
+        code: None,
+    };
+    let recorded = delivery::record(&other, "twilio", &number.table, at(9)).await;
+    assert_eq!(recorded, Ok(Recorded::Known));
 }

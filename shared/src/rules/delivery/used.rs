@@ -60,35 +60,31 @@ async fn mark_code_used(
             ))
             .bind(":now", epoch(now))
     };
-    let is_sent = mark("stage = :sent").bind(":sent", "sent");
-    let (item, provider) = match table.update(is_sent).await? {
-        Write::Done(item) => {
-            let provider = item.text("provider").map(str::to_owned);
-            (item, provider)
-        }
-        Write::Refused(item) if item.number("used_at").is_some() => return Ok(Used::Known),
-        // The answer of a provider may be lost, and its receipt says that the text arrived.
-        Write::Refused(item) => {
-            let Some(provider) = delivered_by(&item) else {
-                return Ok(Used::NoCode);
-            };
-            let is_delivered = mark(&format!("{RECEIPTS}.{provider} = :delivered"))
-                .bind(":delivered", State::Delivered.word());
-            match table.update(is_delivered).await? {
-                Write::Done(item) => (item, Some(provider)),
-                Write::Refused(item) if item.number("used_at").is_some() => {
-                    return Ok(Used::Known);
-                }
-                Write::Refused(_) => return Ok(Used::NoCode),
+    let mut provider = None;
+    loop {
+        let update = match &provider {
+            None => mark("stage = :sent").bind(":sent", "sent"),
+            Some(provider) => mark(&format!("{RECEIPTS}.{provider} = :delivered"))
+                .bind(":delivered", State::Delivered.word()),
+        };
+        match table.update(update).await? {
+            Write::Done(item) => {
+                let accepted = || item.text("provider").map(str::to_owned);
+                return Ok(match provider.or_else(accepted) {
+                    None => Used::NoCode,
+                    Some(provider) => Used::First {
+                        sent: Sent::from_item(&item, &provider),
+                        reference,
+                        provider,
+                    },
+                });
             }
+            Write::Refused(item) if item.number("used_at").is_some() => return Ok(Used::Known),
+            // The answer of a provider may be lost, and its receipt says that the text arrived.
+            Write::Refused(item) => match delivered_by(&item) {
+                Some(name) if provider.is_none() => provider = Some(name),
+                _ => return Ok(Used::NoCode),
+            },
         }
-    };
-    Ok(match provider {
-        Some(provider) => Used::First {
-            sent: Sent::from_item(&item, &provider),
-            reference,
-            provider,
-        },
-        None => Used::NoCode,
-    })
+    }
 }
