@@ -63,18 +63,21 @@ async fn an_expired_ticket_is_refused_and_a_page_without_a_form_is_unclear() {
     assert!(!sandbox.auth0.user(EMAIL).unwrap().email_verified);
 }
 
-#[tokio::test]
-async fn answers_by_status_location_and_wire() {
-    let sandbox = Sandbox::start().await;
-    let user = sandbox.auth0.sign_up(EMAIL);
-    let answer = |status: u16, location: &str, body: &str| Fault::Answer {
+fn answer(status: u16, location: &str, body: &str) -> Fault {
+    Fault::Answer {
         status,
         headers: vec![
             ("location".to_owned(), location.to_owned()),
             ("content-type".to_owned(), "text/html".to_owned()),
         ],
         body: body.to_owned(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn answers_by_status_location_and_wire() {
+    let sandbox = Sandbox::start().await;
+    let user = sandbox.auth0.sign_up(EMAIL);
     let (confirmed, refused, other) = (
         Some(Confirmation::Confirmed),
         Some(Confirmation::Refused),
@@ -95,10 +98,33 @@ async fn answers_by_status_location_and_wire() {
             &other,
         ),
         (answer(302, "https://app.example/#success=true", ""), &other),
+        (answer(302, "https://app.example/?success=yes", ""), &other),
+        (
+            answer(
+                302,
+                "https://app.example/?success=false&message=Email%20Already%20Verified",
+                "",
+            ),
+            &confirmed,
+        ),
+        (
+            answer(
+                302,
+                "https://app.example/?success=no&message=already%20verified",
+                "",
+            ),
+            &other,
+        ),
+        (
+            answer(302, "https://app.example/?error=invalid_request", ""),
+            &refused,
+        ),
         (answer(302, "http://[", ""), &other),
         (answer(400, "", ""), &refused),
         (answer(404, "", ""), &refused),
         (answer(410, "", ""), &refused),
+        (answer(408, "", ""), &other),
+        (answer(425, "", ""), &other),
         (answer(429, "", ""), &other),
         (answer(500, "", ""), &other),
         (answer(503, "", ""), &other),
@@ -156,4 +182,60 @@ async fn answers_by_status_location_and_wire() {
             "{fault:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_form_is_posted_with_its_hidden_fields_and_cookies_to_its_own_origin() {
+    let sandbox = Sandbox::start().await;
+    let user = sandbox.auth0.sign_up(EMAIL);
+    let (server, faults) = (sandbox.auth0.server(), sandbox.auth0.server().faults());
+    let page = |action: &str| Fault::Answer {
+        status: 200,
+        headers: ["a=1; Path=/; HttpOnly", "none", "b=2"]
+            .map(|cookie| ("set-cookie".to_owned(), cookie.to_owned()))
+            .into(),
+        // A page may be half a megabyte.
+        body: format!(
+            "<form method=post action=\"{action}\"><input type=hidden name=state value=\"x y\"></form>{}",
+            " ".repeat(500 * 1024)
+        ),
+    };
+    let address = server.url().replace("http://", "");
+    let elsewhere = format!("http://user@{address}/u/x");
+    for (action, reply, expected) in [
+        ("/u/x#top", answer(200, "", ""), Confirmation::Submitted),
+        (
+            "/u/x",
+            answer(302, "/?success=true", ""),
+            Confirmation::Confirmed,
+        ),
+        ("/u/x", answer(409, "", ""), Confirmation::Refused),
+    ] {
+        let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
+        let before = server.exchanges().len();
+        faults.next(page(action));
+        faults.next_for("POST", reply);
+        assert_eq!(follow(&sandbox, &mail.link).await, expected);
+        let exchanges = server.exchanges();
+        let posted: Vec<_> = exchanges[before..]
+            .iter()
+            .filter(|exchange| exchange.method == "POST")
+            .collect();
+        assert_eq!(posted.len(), 1);
+        assert_eq!(posted[0].target, "/u/x");
+        assert_eq!(posted[0].request.as_ref(), b"state=x+y");
+        let cookies = posted[0].headers.iter().find(|(name, _)| name == "cookie");
+        assert_eq!(cookies.unwrap().1, "a=1; b=2");
+    }
+    for action in [elsewhere.as_str(), "http://[", "http://localhost:1/u/x"] {
+        let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
+        let before = server.exchanges().len();
+        faults.next(page(action));
+        assert!(unclear(&follow(&sandbox, &mail.link).await), "{action}");
+        assert_eq!(server.exchanges().len(), before + 1, "{action}");
+    }
+    // The page came, and no answer to the form did.
+    let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
+    faults.next_for("POST", Fault::ResetBefore);
+    assert!(unclear(&follow(&sandbox, &mail.link).await));
 }
