@@ -234,6 +234,13 @@ async fn the_form_is_posted_with_its_hidden_fields_and_cookies_to_its_own_origin
         assert!(unclear(&follow(&sandbox, &mail.link).await), "{action}");
         assert_eq!(server.exchanges().len(), before + 1, "{action}");
     }
+    let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
+    faults.next(answer(204, "", ""));
+    let why = "an answer that does not tell whether it succeeded".to_owned();
+    assert_eq!(
+        follow(&sandbox, &mail.link).await,
+        Confirmation::Unclear(why)
+    );
     // The page came, and no answer to the form did.
     let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
     faults.next_for("POST", Fault::ResetBefore);
