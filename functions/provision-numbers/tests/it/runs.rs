@@ -4,7 +4,7 @@ use sandbox::twilio::Stock;
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
 
-use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, days_ago, did};
+use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, answer, days_ago, did};
 
 #[tokio::test]
 async fn a_new_employee_gets_a_number_once() {
@@ -396,5 +396,38 @@ async fn without_table_or_lists_a_run_fails_so_that_lambda_tries_again() {
             json!(id),
             "the lock was let go"
         );
+    }
+}
+
+/// While Okta's pages are read, users come, go and move, and its index lags behind.
+#[tokio::test]
+async fn who_is_listed_twice_gets_one_number_and_who_is_missed_gets_it_in_the_next_run() {
+    let scene = Scene::new().await;
+    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+    let faults = okta.server().faults();
+    okta.set_page_size(2);
+    let ids = okta.hire_many(3);
+    let listed = |users: &[Value]| answer(200, &json!(users).to_string());
+    // The first page has two users. The third one is missed.
+    faults.next_for("after=", listed(&[]));
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 2);
+    let exchanges = okta.server().exchanges();
+    let first = exchanges
+        .iter()
+        .find(|exchange| exchange.target.starts_with("/api/v1/users?"));
+    let page: Vec<Value> = serde_json::from_slice(&first.unwrap().response).unwrap();
+    assert_eq!(page.len(), 2);
+    // The first two are listed twice, as they were before they had numbers.
+    faults.next_for("GET /api/v1/users?", listed(&[page.clone(), page].concat()));
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 2);
+    scene.run().await;
+    assert_eq!(twilio.purchases(), 3);
+    for id in &ids {
+        let numbers = scene.numbers_of(id);
+        assert_eq!(numbers.len(), 1, "{id}");
+        let number = &numbers[0].number;
+        assert_eq!(&scene.profile(id, "primaryPhone"), number, "{id}");
     }
 }
