@@ -7,7 +7,8 @@ use shared::platform::config::Source;
 use shared::platform::table::epoch;
 
 pub(crate) const JSON: [&str; 1] = ["application/json"];
-pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
+/// A mebibyte.
+pub(crate) const BODY_LIMIT: usize = 1_048_576;
 
 /// Why a request body is rejected: status, outcome for the log, text for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,20 @@ mod tests {
         ] {
             let known = replayable(signed_at, max_age, now);
             assert_eq!(known.as_secs(), seconds, "{signed_at} {max_age}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_good_for_five_minutes_unless_a_setting_says_otherwise() {
+        for (setting, seconds) in [(None, 300), (Some("60"), 60)] {
+            let variables = |name: &str| {
+                (name == "MAX_WEBHOOK_AGE_SECONDS")
+                    .then_some(setting)
+                    .flatten()
+                    .map(str::to_owned)
+            };
+            let read = shared::platform::config::read(&variables, max_age).unwrap();
+            assert_eq!(read, seconds);
         }
     }
 

@@ -27,18 +27,22 @@ impl Content for Secrets {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let text = keys.required("secrets")?;
-        let secrets: Option<Vec<_>> = text
-            .expose_secret()
-            .split(|c: char| c.is_whitespace() || c == '|')
-            .filter(|secret| !secret.is_empty())
-            .map(key)
-            .collect();
-        let secrets = secrets.filter(|secrets| !secrets.is_empty());
+        let secrets = hmac_keys(text.expose_secret());
         if secrets.is_none() {
             keys.reject("secrets of the form v1,whsec_ and base64, with blanks or | between them");
         }
         secrets.map(Self)
     }
+}
+
+/// One key or more, with blanks or `|` between them.
+fn hmac_keys(text: &str) -> Option<Vec<hmac::Key>> {
+    let secrets = text.split(|c: char| c.is_whitespace() || c == '|');
+    let keys: Option<Vec<_>> = secrets
+        .filter(|secret| !secret.is_empty())
+        .map(key)
+        .collect();
+    keys.filter(|keys| !keys.is_empty())
 }
 
 fn key(secret: &str) -> Option<hmac::Key> {
@@ -116,6 +120,10 @@ fn macs(signatures: &str) -> impl Iterator<Item = Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use serde_json::{Value, json};
+
     use super::*;
 
     /// The vector in the test suites of the reference libraries, such as
@@ -169,6 +177,48 @@ mod tests {
             "v1a,whsec_AAAA",
         ] {
             assert!(key(secret).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn several_keys_have_blanks_or_bars_between_them() {
+        for (text, count) in [
+            ("v1,whsec_AAAA", Some(1)),
+            (" v1,whsec_AAAA\n", Some(1)),
+            ("v1,whsec_AAAA|v1,whsec_AAAB", Some(2)),
+            ("v1,whsec_AAAA | whsec_AAAB whsec_AAAC", Some(3)),
+            ("v1,whsec_AAAA;v1,whsec_AAAB", None),
+            ("v1,whsec_AAAA|!", None),
+            (" | ", None),
+            ("", None),
+        ] {
+            assert_eq!(hmac_keys(text).map(|keys| keys.len()), count, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_headers_have_either_of_two_names_and_all_are_there() {
+        let read = |headers: Value| {
+            let event = json!({
+                "version": "2.0",
+                "headers": headers,
+                "rawPath": "/",
+                "requestContext": { "http": { "method": "POST", "path": "/" } }
+            });
+            let request = Request::from_event(&event.to_string(), "id", Instant::now()).unwrap();
+            signed_headers(&request).map(|headers| headers.join(" "))
+        };
+        let complete =
+            json!({ "webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": "v1,x" });
+        assert_eq!(read(complete.clone()).as_deref(), Some("a 1 v1,x"));
+        let svix = json!({ "svix-id": "a", "svix-timestamp": "1", "svix-signature": "v1,x" });
+        assert_eq!(read(svix).as_deref(), Some("a 1 v1,x"));
+        for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+            let mut headers = complete.clone();
+            headers[name] = "".into();
+            assert_eq!(read(headers.clone()), None, "{name}");
+            headers.as_object_mut().unwrap().remove(name);
+            assert_eq!(read(headers), None, "{name}");
         }
     }
 
