@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod budget;
 pub mod code;
 pub mod events;
+pub mod fault;
 pub mod mail;
 pub mod purchase;
 pub mod receipts;
