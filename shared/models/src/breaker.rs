@@ -134,6 +134,10 @@ impl Protocol for Breaker {
         Items::default().with(HEALTH, "state", &attributes)
     }
 
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
+    }
+
     fn is_read(&self, call: &Call) -> bool {
         call.target == "GetItem"
     }

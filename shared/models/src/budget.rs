@@ -123,6 +123,10 @@ impl Protocol for Budgets {
         true
     }
 
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
+    }
+
     fn is_read(&self, call: &Call) -> bool {
         call.target == "GetItem"
     }

@@ -99,6 +99,10 @@ impl Protocol for OneTimeCode {
         PATIENCE
     }
 
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
+    }
+
     fn is_read(&self, call: &Call) -> bool {
         call.target == "GetItem"
     }
@@ -158,7 +162,8 @@ impl Protocol for OneTimeCode {
     fn is_achieved(&self, world: &World<Self>) -> bool {
         let seen = &world.seen;
         // A code that is in doubt must not be sent again.
-        let may_have_been = seen.is_in_doubt && world.callers[0].answer.as_deref() == Some("504");
+        let mut answers = world.callers.iter().map(|caller| caller.answer.as_deref());
+        let may_have_been = seen.is_in_doubt && answers.all(|answer| answer == Some("504"));
         !seen.accepted.is_empty() || may_have_been
     }
 

@@ -343,8 +343,7 @@ impl Protocol for Purchase {
     }
 
     fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
-        // The schedules are alike.
-        caller == 0 || world.callers[0].attempts > 0
+        world.is_next(caller)
     }
 
     fn beginning(&self) -> Seen {

@@ -202,6 +202,12 @@ impl<P: Protocol> Hash for World<P> {
 }
 
 impl<P: Protocol> World<P> {
+    /// Whether it is a caller's turn to begin, among callers that are alike: each begins after the one
+    /// before it. What is left out differs only in who is who.
+    pub fn is_next(&self, caller: usize) -> bool {
+        caller == 0 || self.callers[caller - 1].attempts > 0
+    }
+
     /// True if no instance is at work.
     pub fn is_quiet(&self) -> bool {
         self.callers.iter().all(|caller| caller.running.is_none())
