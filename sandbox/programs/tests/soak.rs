@@ -73,6 +73,11 @@ fn planted(seed: &str, promise: &str, noticed: &str) -> String {
         .find_map(|line| line.strip_prefix("Requests, answers and lines: "));
     let folder = std::path::Path::new(folder.expect("a folder"));
     let wire = std::fs::read_to_string(folder.join("wire.txt")).expect("the requests");
+    // The code of the last person, which is read out in a call.
+    assert!(
+        !wire.contains("9.+7.+9") && !wire.contains("979323"),
+        "{wire}"
+    );
     assert!(
         wire.contains("Twilio POST") || wire.contains("Plivo POST"),
         "{wire}"

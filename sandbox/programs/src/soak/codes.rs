@@ -103,15 +103,23 @@ impl World {
         }
     }
 
-    /// A person asks for so many codes at once. The last digits of the number begin each.
-    pub(super) async fn insist(&self, phone: &str, codes: usize) {
+    /// The codes that an insisting person asks for: two more than the budget of a number.
+    pub(super) const INSISTS: usize = 12;
+
+    /// One of these codes.
+    pub(super) fn insisted(phone: &str, at: usize) -> String {
+        format!("{}{at:02}", &phone[phone.len() - 4..])
+    }
+
+    /// A person asks for all of them at once.
+    pub(super) async fn insist(&self, phone: &str) {
         self.note(|asked| asked.insistent.push(phone.to_owned()));
         let ask = async |at| {
-            let digits = format!("{}{at:02}", &phone[phone.len() - 4..]);
+            let digits = Self::insisted(phone, at);
             self.ask_once(&self.code(phone, &digits, Channel::Text))
                 .await;
         };
-        join_all((0..codes).map(ask)).await;
+        join_all((0..Self::INSISTS).map(ask)).await;
     }
 
     async fn ask(&self, code: &Code, requests: usize) {

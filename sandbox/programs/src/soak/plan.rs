@@ -81,8 +81,8 @@ pub(super) enum Step {
         failing: &'static [&'static str],
         then: Then,
     },
-    /// A person asks for so many codes at once: more than the budget of a number.
-    Insist { phone: String, codes: usize },
+    /// A person asks for more codes at once than the budget of a number.
+    Insist { phone: String },
     /// The schedule of `delivery-status` runs so many times at once. Its process is killed after this
     /// time.
     Schedule { runs: usize, kill: Option<Duration> },
@@ -156,7 +156,6 @@ fn step(random: &mut Rng, at: usize) -> Step {
     match random.u8(..100) {
         0..2 => Step::Insist {
             phone: format!("+4534{place}{:04}", random.u16(1_000..9_999)),
-            codes: 12,
         },
         2..22 => Step::SignUp {
             phone: format!("+4520{place}{:04}", random.u16(1_000..9_999)),

@@ -80,7 +80,13 @@ impl Secrets {
         let values = values.filter_map(|value| value.as_str().map(str::to_owned));
         let codes = asked.codes.iter().flat_map(|code| {
             let spelt: Vec<_> = code.digits.chars().map(String::from).collect();
-            [code.digits.clone(), spelt.join(". ")]
+            // In JSON, and in forms.
+            let [plain, form, url] = [". ", ".+", ".%20"].map(|pause| spelt.join(pause));
+            [code.digits.clone(), plain, form, url]
+        });
+        let insisted = asked.insistent.iter().flat_map(|phone| {
+            let codes = (0..World::INSISTS).map(|at| World::insisted(phone, at));
+            codes.collect::<Vec<_>>()
         });
         let tickets = asked
             .sign_ups
@@ -89,6 +95,7 @@ impl Secrets {
         let words = values
             .filter(|value| value.len() >= 8)
             .chain(codes)
+            .chain(insisted)
             .chain(tickets);
         let hidden = words.map(|word| (word, HIDDEN.to_owned()));
         let masked = ledger::phones(asked).map(|phone| {

@@ -200,7 +200,7 @@ impl World {
                 code.entrance = *entrance;
                 self.want(&code, *requests, then).await;
             }
-            Step::Insist { phone, codes } => self.insist(phone, *codes).await,
+            Step::Insist { phone } => self.insist(phone).await,
             Step::Schedule { runs, kill } => self.run_schedule(*runs, *kill).await,
             Step::Hire { name, tells } => {
                 let id = sandbox.okta.hire(name, MOBILE, "");
