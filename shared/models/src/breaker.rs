@@ -41,6 +41,15 @@ const SETTINGS: [(&str, &str); 7] = [
 /// The promise about probes.
 pub const ONE_PROBE: &str = "one request at a time tries a broken provider";
 
+/// The promise about failures.
+pub const BREAKS: &str = "three failures in a row break the provider, whoever had them";
+
+/// The promise about a probe.
+pub const HEALS: &str = "a probe that succeeds heals it";
+
+/// The promise about the end.
+pub const USED_AGAIN: &str = "a provider that works again is used again";
+
 /// Instances with codes to send, and a provider that works or fails as it likes.
 #[derive(Debug)]
 pub struct Breaker {
@@ -123,6 +132,10 @@ impl Protocol for Breaker {
             "expires_at": { "N": "87000" },
         });
         Items::default().with(HEALTH, "state", &attributes)
+    }
+
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
     }
 
     fn is_read(&self, call: &Call) -> bool {
@@ -246,20 +259,13 @@ impl Protocol for Breaker {
     fn promises() -> Vec<Property<Explored<Self>>> {
         vec![
             Property::always(ONE_PROBE, |_, world: &World<Self>| !world.seen.probed_twice),
-            Property::always(
-                "three failures in a row break the provider, whoever had them",
-                |_, world: &World<Self>| {
-                    world.seen.failures < FAILURES || broken_until(&world.items) > 0
-                },
-            ),
-            Property::always(
-                "a probe that succeeds heals it",
-                |_, world: &World<Self>| !world.seen.healed || broken_until(&world.items) == 0,
-            ),
-            Property::always(
-                "a provider that works again is used again",
-                Explored::ends_well,
-            ),
+            Property::always(BREAKS, |_, world: &World<Self>| {
+                world.seen.failures < FAILURES || broken_until(&world.items) > 0
+            }),
+            Property::always(HEALS, |_, world: &World<Self>| {
+                !world.seen.healed || broken_until(&world.items) == 0
+            }),
+            Property::always(USED_AGAIN, Explored::ends_well),
             Property::sometimes("a provider breaks", |_, world: &World<Self>| {
                 broken_until(&world.items) > 0
             }),

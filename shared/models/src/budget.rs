@@ -41,6 +41,14 @@ pub const GIVEN_BACK: &str = "a count is given back if nothing was sent";
 /// The promise about the limit.
 pub const NEVER_OVER: &str = "no more codes are sent than the budget allows";
 
+/// The promises about the counter.
+pub const COUNTER: &str = "the counter is never over the limit";
+/// What was sent is counted.
+pub const COUNTED: &str = "each code that was sent is counted";
+
+/// The promise about delivery.
+pub const SENT: &str = "a code is sent if nothing is lost";
+
 /// Requests for codes.
 #[derive(Debug)]
 pub struct Budgets {
@@ -115,6 +123,10 @@ impl Protocol for Budgets {
         true
     }
 
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
+    }
+
     fn is_read(&self, call: &Call) -> bool {
         call.target == "GetItem"
     }
@@ -180,16 +192,12 @@ impl Protocol for Budgets {
             Property::always(NEVER_OVER, |model: &Explored<Self>, world: &World<Self>| {
                 world.seen.accepted <= model.protocol.limit()
             }),
-            Property::always(
-                "the counter is never over the limit",
-                |model: &Explored<Self>, world: &World<Self>| {
-                    counts(&world.items)[0] <= i64::from(model.protocol.limit())
-                },
-            ),
-            Property::always(
-                "each code that was sent is counted",
-                |_, world: &World<Self>| counts(&world.items)[0] >= i64::from(world.seen.accepted),
-            ),
+            Property::always(COUNTER, |model: &Explored<Self>, world: &World<Self>| {
+                counts(&world.items)[0] <= i64::from(model.protocol.limit())
+            }),
+            Property::always(COUNTED, |_, world: &World<Self>| {
+                counts(&world.items)[0] >= i64::from(world.seen.accepted)
+            }),
             Property::always(GIVEN_BACK, |model: &Explored<Self>, world: &World<Self>| {
                 let seen = &world.seen;
                 let known = seen.accepted + seen.doubts;
@@ -197,7 +205,7 @@ impl Protocol for Budgets {
                 let known = i64::from(known.max(u8::from(is_left)));
                 !world.is_quiet() || counts(&world.items).iter().all(|count| *count <= known)
             }),
-            Property::always("a code is sent if nothing is lost", Explored::ends_well),
+            Property::always(SENT, Explored::ends_well),
             Property::sometimes(
                 "the budget refuses a request, or two copies have one answer",
                 |model: &Explored<Self>, world: &World<Self>| {

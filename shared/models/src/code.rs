@@ -46,6 +46,10 @@ pub const ONCE: &str = "a one-time code is sent once";
 /// The promise about answers.
 pub const TRUE: &str = "an instance that says that the code was sent, or that it was not, is right";
 
+/// The promise about delivery.
+pub const DELIVERED: &str =
+    "a code that a working provider can deliver is delivered, or it may have been";
+
 /// Copies of one code, each with its own caller.
 #[derive(Debug)]
 pub struct OneTimeCode {
@@ -67,6 +71,8 @@ pub struct Seen {
     senders: BTreeSet<usize>,
     /// An instance said that it sent nothing, and a provider had accepted the code.
     is_denied: bool,
+    /// Something went wrong. So a provider may have the code, and nobody knows it.
+    is_in_doubt: bool,
 }
 
 fn event() -> String {
@@ -91,6 +97,10 @@ impl Protocol for OneTimeCode {
 
     fn patience(&self) -> u64 {
         PATIENCE
+    }
+
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
     }
 
     fn is_read(&self, call: &Call) -> bool {
@@ -138,6 +148,7 @@ impl Protocol for OneTimeCode {
     }
 
     fn in_doubt(&self, seen: &mut Seen, what: Doubt, caller: usize) {
+        seen.is_in_doubt = true;
         if what == Doubt::Crash {
             seen.senders.remove(&caller);
         }
@@ -149,8 +160,11 @@ impl Protocol for OneTimeCode {
     }
 
     fn is_achieved(&self, world: &World<Self>) -> bool {
-        // Otherwise the code is in doubt: then it must not be sent again.
-        !world.seen.accepted.is_empty() || world.callers[0].answer.as_deref() == Some("504")
+        let seen = &world.seen;
+        // A code that is in doubt must not be sent again.
+        let mut answers = world.callers.iter().map(|caller| caller.answer.as_deref());
+        let may_have_been = seen.is_in_doubt && answers.all(|answer| answer == Some("504"));
+        !seen.accepted.is_empty() || may_have_been
     }
 
     fn promises() -> Vec<Property<Explored<Self>>> {
@@ -165,10 +179,7 @@ impl Protocol for OneTimeCode {
                 let seen = &world.seen;
                 !seen.is_denied && (!is_said || !seen.accepted.is_empty())
             }),
-            Property::always(
-                "a code that a working provider can deliver is delivered, or it may have been",
-                Explored::ends_well,
-            ),
+            Property::always(DELIVERED, Explored::ends_well),
             Property::sometimes("a code is sent", |_, world: &World<Self>| {
                 !world.seen.accepted.is_empty()
             }),

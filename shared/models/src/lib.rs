@@ -5,11 +5,13 @@
 //! and deletion by TTL. The model holds no copy of a condition. An instance is the real asynchronous
 //! code of `shared`, which talks to DynamoDB's client. [`tape`] answers the client, [`table`] is the
 //! table, [`world`] chooses what happens next, and `stateright` visits every choice.
+//! [`fault`] lists what is wrong with a world in which a promise must break.
 
 pub mod breaker;
 pub mod budget;
 pub mod code;
 pub mod events;
+pub mod fault;
 pub mod mail;
 pub mod purchase;
 pub mod receipts;

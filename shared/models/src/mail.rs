@@ -52,6 +52,12 @@ pub const ONE_SMS: &str = "one mail becomes one SMS, unless Twilio's answer is l
 /// The promise about lost mails.
 pub const DELIVERED: &str = "a mail that a working provider can deliver is delivered";
 
+/// The promise about answers.
+pub const TRUE: &str = "a post is answered with 200 only if the SMS was accepted";
+
+/// The promise about requests.
+pub const WAITS: &str = "after a text that Twilio accepted, the request waits";
+
 /// One mail, posted by several callers at the same time and again.
 #[derive(Debug)]
 pub struct Mail {
@@ -61,9 +67,6 @@ pub struct Mail {
     pub seconds: &'static [u64],
     /// True: Lambda ends an instance at its time limit. False: its writes may come at any time later.
     pub is_ended_when_late: bool,
-    /// True: a failure is not stored, as if the request were withdrawn first and the instance then
-    /// ended. This loses mails.
-    pub forgets_failures: bool,
 }
 
 /// What Twilio and the callers have seen.
@@ -140,6 +143,10 @@ impl Protocol for Mail {
         self.is_ended_when_late
     }
 
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
+    }
+
     fn is_read(&self, call: &Call) -> bool {
         call.target == "GetItem"
     }
@@ -148,9 +155,6 @@ impl Protocol for Mail {
         let app = || Rc::new(Wire::function(&SETTINGS, App::read));
         let app = APP.with(|made| Rc::clone(made.get_or_init(app)));
         wire.at_once("\"rate#sms#", Reply::word("{}"));
-        if self.forgets_failures {
-            wire.at_once(r#"{"S":"failed"}"#, Reply::word("{}"));
-        }
         Box::pin(async move {
             let deadline = Instant::now() + Duration::from_secs(PATIENCE);
             let post = Post::from_event(POST, "id", deadline).expect("a request");
@@ -198,20 +202,14 @@ impl Protocol for Mail {
             Property::always(ONE_SMS, |_, world: &World<Self>| {
                 world.seen.accepted <= 1 + world.seen.unrecorded
             }),
-            Property::always(
-                "a post is answered with 200 only if the SMS was accepted",
-                |_, world: &World<Self>| {
-                    let mut answers = world.callers.iter().map(|caller| caller.answer.as_deref());
-                    !answers.any(is_done) || world.seen.accepted > 0
-                },
-            ),
-            Property::always(
-                "after a text that Twilio accepted, the request waits",
-                |explored, world: &World<Self>| {
-                    let is_over = explored.protocol.is_stale(world);
-                    world.seen.accepted == 0 || !world.is_quiet() || is_over || waits(&world.items)
-                },
-            ),
+            Property::always(TRUE, |_, world: &World<Self>| {
+                let mut answers = world.callers.iter().map(|caller| caller.answer.as_deref());
+                !answers.any(is_done) || world.seen.accepted > 0
+            }),
+            Property::always(WAITS, |explored, world: &World<Self>| {
+                let is_over = explored.protocol.is_stale(world);
+                world.seen.accepted == 0 || !world.is_quiet() || is_over || waits(&world.items)
+            }),
             Property::always(DELIVERED, Explored::ends_well),
             Property::sometimes(
                 "a lost answer becomes a second SMS",

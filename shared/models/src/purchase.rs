@@ -55,6 +55,9 @@ pub const KNOWN: &str = "until Twilio's lists show a number, the ledger knows it
 pub const NOT_TAKEN_AWAY: &str =
     "a run releases a number only if it has read that its owner left and that nobody else has it";
 
+/// The promise about profiles.
+pub const NAMED: &str = "a profile names a number that the account has, unless its person left";
+
 /// The promise about the end.
 pub const SERVED: &str =
     "an employee has a number in the end, and no number stays without a person";
@@ -71,8 +74,6 @@ pub struct Purchase {
     /// The employee has a number. The employee may leave and come back, and a colleague may enter the
     /// number.
     pub leaves: bool,
-    /// The plan is not written, as if the run bought first.
-    pub forgets_plans: bool,
 }
 
 /// What Twilio and Okta know.
@@ -342,8 +343,7 @@ impl Protocol for Purchase {
     }
 
     fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
-        // The schedules are alike.
-        caller == 0 || world.callers[0].attempts > 0
+        world.is_next(caller)
     }
 
     fn beginning(&self) -> Seen {
@@ -380,9 +380,6 @@ impl Protocol for Purchase {
             wire.at_once("/api/v1/users?limit=200", answer(200, &list));
         }
         wire.at_once("/AvailablePhoneNumbers/", for_sale(caller, attempt));
-        if self.forgets_plans {
-            wire.at_once(r#""planned""#, answer(200, &json!({})));
-        }
         let app = || Rc::new(Wire::function(&settings, App::read));
         let app = APP.with(|made| Rc::clone(made.get_or_init(app)));
         Box::pin(async move {
@@ -439,15 +436,12 @@ impl Protocol for Purchase {
             Property::always(NOT_TAKEN_AWAY, |_, world: &World<Self>| {
                 !world.seen.taken_away
             }),
-            Property::always(
-                "a profile names a number that the account has, unless its person left",
-                |_, world: &World<Self>| {
-                    let seen = &world.seen;
-                    let mut owned = seen.owned.iter();
-                    let is_owned = |number: &String| owned.any(|owned| owned.number == *number);
-                    seen.moves > 0 || seen.profile.as_ref().is_none_or(is_owned)
-                },
-            ),
+            Property::always(NAMED, |_, world: &World<Self>| {
+                let seen = &world.seen;
+                let mut owned = seen.owned.iter();
+                let is_owned = |number: &String| owned.any(|owned| owned.number == *number);
+                seen.moves > 0 || seen.profile.as_ref().is_none_or(is_owned)
+            }),
             Property::always(SERVED, Explored::ends_well),
             Property::sometimes(
                 "a number is bought, and the run that bought it does not know; or one is released",

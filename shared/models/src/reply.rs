@@ -49,6 +49,11 @@ pub const ONE_REQUEST: &str = "one message confirms one request";
 pub const NOT_LATER: &str =
     "a message confirms no request of a later second than that in which it was noted";
 
+/// The promise about answers.
+pub const TRUE: &str = "who reads that the account is confirmed is right";
+/// The promise about the end.
+pub const NOT_HELD: &str = "no request is held for ever: a reply confirms it in the end";
+
 /// A message: its number, and its text. Callers with the same number deliver copies of it.
 pub type Message = (u8, &'static str);
 
@@ -64,8 +69,6 @@ pub struct Replies {
     pub is_for_another: bool,
     /// The seconds at which the clock may stand.
     pub seconds: &'static [u64],
-    /// What the function does not read in the item of a message. This breaks promises.
-    pub forgets: &'static [&'static str],
 }
 
 /// What the tenant has seen, and what the table has held.
@@ -215,9 +218,6 @@ impl Protocol for Replies {
         };
         let app = || Rc::new(Wire::function(&SETTINGS, App::read));
         let app = APP.with(|made| Rc::clone(made.get_or_init(app)));
-        for attribute in self.forgets {
-            wire.hide(attribute);
-        }
         Box::pin(async move {
             let deadline = Instant::now() + Duration::from_secs(30);
             let request = Request::from_event(&event, "id", deadline).expect("a request");
@@ -319,18 +319,12 @@ impl Protocol for Replies {
                 world.seen.by.values().all(|mails| mails.len() <= 1)
             }),
             Property::always(NOT_LATER, |_, world: &World<Self>| !world.seen.is_later),
-            Property::always(
-                "who reads that the account is confirmed is right",
-                |_, world: &World<Self>| {
-                    let says = |answer: &Option<String>| answer.as_deref() == Some("200 confirmed");
-                    let is_said = world.callers.iter().any(|caller| says(&caller.answer));
-                    !is_said || !world.seen.confirmed.is_empty()
-                },
-            ),
-            Property::always(
-                "no request is held for ever: a reply confirms it in the end",
-                Explored::ends_well,
-            ),
+            Property::always(TRUE, |_, world: &World<Self>| {
+                let says = |answer: &Option<String>| answer.as_deref() == Some("200 confirmed");
+                let is_said = world.callers.iter().any(|caller| says(&caller.answer));
+                !is_said || !world.seen.confirmed.is_empty()
+            }),
+            Property::always(NOT_HELD, Explored::ends_well),
             Property::sometimes("a request is confirmed", |_, world: &World<Self>| {
                 !world.seen.confirmed.is_empty()
             }),

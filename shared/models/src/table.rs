@@ -8,6 +8,7 @@ use sandbox::expression::{Bindings, Item, holds, updated};
 use serde_json::{Value, json};
 
 use crate::digest;
+use crate::fault::Faults;
 
 /// The items, as canonical JSON, by `pk` and `sk`. So equal tables are equal states.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -40,8 +41,8 @@ type Memory = Mutex<HashMap<u64, (Items, Reply)>>;
 #[derive(Debug, Default)]
 pub struct Engine {
     memory: Memory,
-    /// True: every condition counts as fulfilled. A model that then still holds proves nothing.
-    pub ignores_conditions: bool,
+    /// What is wrong with it.
+    pub faults: Faults,
 }
 
 /// JSON whose objects and sets have one order only.
@@ -157,14 +158,15 @@ impl Engine {
             }
             "UpdateItem" => match self.written(items, request) {
                 Ok((name, item)) => {
-                    items.0.insert(name, canonical(item.clone()));
-                    reply(200, json!({ "Attributes": item }))
+                    let attributes = reply(200, json!({ "Attributes": item }));
+                    self.store(items, request, name, Some(item));
+                    attributes
                 }
                 Err(old) => refused(old),
             },
             "DeleteItem" => match self.written(items, request) {
                 Ok((name, _)) => {
-                    items.0.remove(&name);
+                    self.store(items, request, name, None);
                     reply(200, json!({}))
                 }
                 Err(old) => refused(old),
@@ -182,17 +184,28 @@ impl Engine {
         let bindings = Bindings::of(request);
         let condition = request["ConditionExpression"].as_str().unwrap_or_default();
         let held = holds(condition, old.as_ref(), bindings).expect("a valid condition");
-        if !held && !self.ignores_conditions {
+        if !self.faults.holds(held, &request.to_string()) {
             return Err(old.map(Value::Object));
         }
         let base = old.unwrap_or_else(|| request["Key"].as_object().cloned().unwrap_or_default());
         let update = request["UpdateExpression"].as_str().unwrap_or_default();
         // Without conditions an update may meet an item that it was not made for.
         let new = match updated(update, &base, bindings) {
-            Err(_) if self.ignores_conditions => base,
+            Err(_) if self.faults.ignores_conditions() => base,
             new => new.expect("a valid update"),
         };
         Ok((name, Value::Object(new)))
+    }
+
+    /// Puts an item into the table, or deletes it.
+    fn store(&self, items: &mut Items, request: &Value, name: String, item: Option<Value>) {
+        if !self.faults.keeps(&request.to_string()) {
+            return;
+        }
+        match item {
+            Some(item) => items.0.insert(name, canonical(item)),
+            None => items.0.remove(&name),
+        };
     }
 
     fn transaction(&self, items: &mut Items, request: &Value) -> Reply {
@@ -202,8 +215,8 @@ impl Engine {
             .map(|write| self.written(items, &write["Update"]))
             .collect();
         if results.iter().all(Result::is_ok) {
-            for (name, item) in results.into_iter().flatten() {
-                items.0.insert(name, canonical(item));
+            for (write, (name, item)) in writes.iter().zip(results.into_iter().flatten()) {
+                self.store(items, &write["Update"], name, Some(item));
             }
             return reply(200, json!({}));
         }

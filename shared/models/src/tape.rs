@@ -84,7 +84,6 @@ struct Playing {
     left: Tape,
     waiting: Vec<Call>,
     at_once: Vec<(String, Reply)>,
-    hidden: Vec<&'static str>,
 }
 
 impl Playing {
@@ -105,26 +104,6 @@ impl Wire {
     /// and it changes nothing.
     pub fn at_once(&self, part: impl Into<String>, reply: Reply) {
         self.playing().at_once.push((part.into(), reply));
-    }
-
-    /// The table's answers never hold this attribute, as if the table had forgotten it.
-    pub fn hide(&self, attribute: &'static str) {
-        self.playing().hidden.push(attribute);
-    }
-
-    /// An answer of the table as the instance gets it.
-    fn shown(&self, body: String) -> String {
-        let playing = self.playing();
-        if playing.hidden.is_empty() {
-            return body;
-        }
-        let mut body: Value = serde_json::from_str(&body).expect("the table writes JSON");
-        for item in ["Attributes", "Item"] {
-            if let Some(item) = body.get_mut(item).and_then(Value::as_object_mut) {
-                item.retain(|name, _| !playing.hidden.contains(&name.as_str()));
-            }
-        }
-        body.to_string()
     }
 
     fn playing(&self) -> MutexGuard<'_, Playing> {
@@ -314,7 +293,7 @@ impl HttpConnector for Wire {
                 None => Err(ConnectorError::io("the answer was lost".into())),
                 Some(Reply { status, body }) => {
                     let status = StatusCode::try_from(status).expect("a status");
-                    Ok(Response::new(status, SdkBody::from(wire.shown(body))))
+                    Ok(Response::new(status, SdkBody::from(body)))
                 }
             }
         })

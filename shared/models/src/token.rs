@@ -23,6 +23,9 @@ pub const ASKED_ONCE: &str =
 /// The promise about late writers.
 pub const NEVER_BACK: &str = "a newer token in the table is never replaced by an older one";
 
+/// The promise about waiting.
+pub const SERVED: &str = "no instance waits for ever: each has a token in the end";
+
 /// Instances that need a token.
 #[derive(Debug)]
 pub struct SharedToken {
@@ -65,6 +68,10 @@ impl Protocol for SharedToken {
 
     fn patience(&self) -> u64 {
         PATIENCE
+    }
+
+    fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
+        world.is_next(caller)
     }
 
     fn is_read(&self, call: &Call) -> bool {
@@ -148,10 +155,7 @@ impl Protocol for SharedToken {
                 seen.granted.len() <= lives + seen.rejected.len() + seen.doubts
             }),
             Property::always(NEVER_BACK, |_, world: &World<Self>| !world.seen.went_back),
-            Property::always(
-                "no instance waits for ever: each has a token in the end",
-                Explored::ends_well,
-            ),
+            Property::always(SERVED, Explored::ends_well),
             Property::sometimes(
                 "two instances have the same token",
                 |_, world: &World<Self>| {

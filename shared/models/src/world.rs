@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model, Property};
 
-use crate::digest;
+use crate::fault::Fault;
 use crate::table::{Engine, Items, Reply};
 use crate::tape::{Call, Code, Player, Step, Tape, Wire};
+
+mod end;
+
+use end::Order;
 
 /// A protocol to explore.
 pub trait Protocol: Sized + Send + Sync + 'static {
@@ -198,6 +202,12 @@ impl<P: Protocol> Hash for World<P> {
 }
 
 impl<P: Protocol> World<P> {
+    /// Whether it is a caller's turn to begin, among callers that are alike: each begins after the one
+    /// before it. What is left out differs only in who is who.
+    pub fn is_next(&self, caller: usize) -> bool {
+        caller == 0 || self.callers[caller - 1].attempts > 0
+    }
+
     /// True if no instance is at work.
     pub fn is_quiet(&self) -> bool {
         self.callers.iter().all(|caller| caller.running.is_none())
@@ -241,7 +251,7 @@ pub struct Explored<P: Protocol> {
     seconds: Vec<u64>,
     engine: Engine,
     player: Player,
-    /// Whether what is left when all instances have ended ends well, by its digest.
+    /// Whether a state ends well, by its digest.
     ends: Mutex<HashMap<u64, bool>>,
     is_deep: bool,
 }
@@ -281,10 +291,11 @@ impl<P: Protocol> Explored<P> {
         self
     }
 
-    /// The same with a table that ignores conditions. A promise must break then.
+    /// The same in a world where this is wrong. A promise must break then: a model that always holds
+    /// proves nothing.
     #[must_use]
-    pub fn without_conditions(mut self) -> Self {
-        self.engine.ignores_conditions = true;
+    pub fn with(mut self, fault: Fault) -> Self {
+        self.engine.faults.0.push(fault);
         self
     }
 
@@ -346,6 +357,11 @@ impl<P: Protocol> Explored<P> {
         self.now(world) > woke.unwrap_or(running.began)
     }
 
+    fn results(&self, call: &Call, caller: usize, world: &World<P>) -> Vec<(Reply, P::Seen)> {
+        let results = self.protocol.results(call, caller, world);
+        self.engine.faults.results(results)
+    }
+
     fn begin(&self, world: &mut World<P>, caller: usize) {
         let began = self.now(world);
         let state = &mut world.callers[caller];
@@ -365,10 +381,9 @@ impl<P: Protocol> Explored<P> {
             Fate::RequestLost => None,
             _ if call.is_sleep() => Some(Reply::word(&self.now(world).to_string())),
             Fate::Answered(result) | Fate::AnswerLost(result) if call.is_effect() => {
-                let results = self.protocol.results(&call, caller, world);
-                let (answer, seen) = results[result].clone();
+                let (answer, seen) = self.results(&call, caller, world).swap_remove(result);
                 world.seen = seen;
-                Some(answer)
+                Some(self.engine.faults.read(answer))
             }
             Fate::Answered(_) | Fate::AnswerLost(_) => {
                 let now = self.now(world);
@@ -376,7 +391,7 @@ impl<P: Protocol> Explored<P> {
                 let reply = self.engine.serve(items, &call.target, &call.body);
                 self.protocol.stored(seen, items);
                 self.protocol.replied(seen, &call, &reply, caller, now);
-                Some(reply)
+                Some(self.engine.faults.read(reply))
             }
         };
         let answer = answer.filter(|_| matches!(fate, Fate::Answered(_)));
@@ -409,60 +424,6 @@ impl<P: Protocol> Explored<P> {
             self.protocol.answered(&mut world.seen, caller, &answer);
             let state = &mut world.callers[caller];
             (state.running, state.answer) = (None, Some(answer));
-        }
-    }
-
-    /// True if a working world brings about what it should: all instances at work end, then the
-    /// callers repeat their requests until it is done.
-    pub fn ends_well(&self, world: &World<P>) -> bool {
-        let mut world = world.clone();
-        self.finish(&mut world);
-        let answers = world.callers.iter().map(|caller| &caller.answer);
-        let answers: Vec<_> = answers.collect();
-        let left = digest(&(&world.items, world.tick, &world.seen, answers));
-        let ends = || self.ends.lock().expect("no thread has panicked");
-        let known = ends().get(&left).copied();
-        if let Some(known) = known {
-            return known;
-        }
-        let well = self.is_repaired(world);
-        ends().insert(left, well);
-        well
-    }
-
-    fn is_repaired(&self, mut world: World<P>) -> bool {
-        for _ in 0..3 {
-            if self.protocol.is_achieved(&world) {
-                return true;
-            }
-            world.tick += 1;
-            for caller in 0..world.callers.len() {
-                if world.callers[caller].running.is_none() && self.protocol.repairs(caller) {
-                    self.begin(&mut world, caller);
-                }
-            }
-            self.finish(&mut world);
-        }
-        self.protocol.is_achieved(&world)
-    }
-
-    /// Answers all calls of the instances at work, one instance after the other.
-    fn finish(&self, world: &mut World<P>) {
-        for caller in 0..world.callers.len() {
-            for _ in 0..100 {
-                let calls = self.calls(caller, world);
-                let Some(call) = calls.first() else { break };
-                if call.is_sleep() && !self.may_wake(caller, world) {
-                    break;
-                }
-                let late = call.is_effect() && !call.is_sleep() && self.is_late(caller, world);
-                let fate = if late {
-                    Fate::RequestLost
-                } else {
-                    Fate::Answered(0)
-                };
-                self.serve(world, caller, 0, fate);
-            }
         }
     }
 }
@@ -499,7 +460,7 @@ impl<P: Protocol> Model for Explored<P> {
         };
         if let Some(caller) = self.protocol.first() {
             self.begin(&mut world, caller);
-            self.finish(&mut world);
+            self.finish(&mut world, Order::Rising);
         }
         vec![world]
     }
@@ -542,7 +503,7 @@ impl<P: Protocol> Model for Explored<P> {
                     continue;
                 }
                 let results = if call.is_effect() {
-                    self.protocol.results(call, number, world).len()
+                    self.results(call, number, world).len()
                 } else {
                     1
                 };

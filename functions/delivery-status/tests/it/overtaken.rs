@@ -210,3 +210,16 @@ async fn a_code_goes_on_at_once_if_the_answer_to_the_receipt_s_write_was_lost() 
     let outcomes = scene.outcomes();
     assert_eq!(outcomes, ["known", "known"]);
 }
+
+/// The claim of the attempt is stored, and none of its answers comes: so the attempt is not made.
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_given_back_and_the_code_goes_on_later() {
+    let scene = kept().await;
+    let claims = "tried_at";
+    scene.dynamodb().always_with(claims, Fault::ResetAfter);
+    failed(&scene).await;
+    assert_eq!(again(&scene), 0);
+    scene.dynamodb().always(None);
+    run(&scene).await;
+    assert_eq!(again(&scene), 1);
+}

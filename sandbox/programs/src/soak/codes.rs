@@ -7,11 +7,11 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sandbox::{auth0, wire::client};
+use sandbox::{GENERIC_TOKEN, OKTA_HOOK_TOKEN, auth0, wire::client};
 use serde_json::{Value, json};
 
 use super::{
-    plan::{Channel, Then, unreachable},
+    plan::{Channel, Entrance, Then, unreachable},
     world::{Asked, World},
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Code {
     pub(super) phone: String,
     pub(super) digits: String,
     pub(super) by: Channel,
+    pub(super) entrance: Entrance,
     /// The providers that report that no message to this number arrives.
     pub(super) failing: &'static [&'static str],
     /// True if nothing was broken: it must have gone out.
@@ -95,21 +96,59 @@ impl World {
             phone: phone.to_owned(),
             digits: digits.to_owned(),
             by,
+            entrance: Entrance::Auth0,
             failing: &[],
             is_due: self.is_calm || self.is_mended.load(Ordering::Relaxed),
             must_arrive: self.is_calm,
         }
     }
 
+    /// The codes that an insisting person asks for: two more than the budget of a number.
+    pub(super) const INSISTS: usize = 12;
+
+    /// One of these codes.
+    pub(super) fn insisted(phone: &str, at: usize) -> String {
+        format!("{}{at:02}", &phone[phone.len() - 4..])
+    }
+
+    /// A person asks for all of them at once.
+    pub(super) async fn insist(&self, phone: &str) {
+        self.note(|asked| asked.insistent.push(phone.to_owned()));
+        let ask = async |at| {
+            let digits = Self::insisted(phone, at);
+            self.ask_once(&self.code(phone, &digits, Channel::Text))
+                .await;
+        };
+        join_all((0..Self::INSISTS).map(ask)).await;
+    }
+
     async fn ask(&self, code: &Code, requests: usize) {
         join_all((0..requests).map(|_| self.ask_once(code))).await;
     }
 
-    /// Auth0 asks the gateway to deliver a code. Returns the status of the answer.
+    /// The gateway is asked to deliver a code. Returns the status of the answer.
     async fn ask_once(&self, code: &Code) -> u16 {
         let url = self.url("sms-gateway");
         let text = format!("Your code is {}", code.digits);
         let token = auth0::GATEWAY_BEARER_TOKEN;
+        let elsewhere = match code.entrance {
+            Entrance::Auth0 => None,
+            // The same request comes several times.
+            Entrance::Okta => {
+                let mut body = self.sandbox.okta.code_request(&code.phone, &code.digits);
+                body["eventId"] = format!("00000000-0000-4000-8000-000000{}", code.digits).into();
+                Some(("okta", OKTA_HOOK_TOKEN, body))
+            }
+            Entrance::Generic => {
+                let body = json!({ "id": code.digits, "to": code.phone, "payload": { "code": code.digits } });
+                Some(("generic", GENERIC_TOKEN, body))
+            }
+        };
+        if let Some((path, token, body)) = elsewhere {
+            let request = client().post(url + path).header("authorization", token);
+            let answer = request.timeout(PATIENCE).json(&body).send().await;
+            return answer.map_or(0, |answer| answer.status().as_u16());
+        }
         if code.by == Channel::Text {
             let (auth0, bearer) = (&self.sandbox.auth0, auth0::Credential::Bearer(token));
             let answer = auth0.passwordless(&url, bearer, &code.phone, &text).await;
@@ -139,7 +178,7 @@ impl World {
         self.note(|asked| asked.runs += ended);
     }
 
-    /// After all troubles: codes go out.
+    /// After the plan, when no fault is left: codes go out.
     pub(super) async fn codes_go_out(&self) {
         let ask = async |(phone, digits, by): (&str, &str, Channel)| {
             let code = self.code(phone, digits, by);

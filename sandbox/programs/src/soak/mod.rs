@@ -1,7 +1,8 @@
 //! `cargo soak`: all functions with faults, crashes and duplicates, for a given time, round by round.
 //!
-//! A round has a sandbox of its own and a plan that its seed decides. Several people act at once,
-//! so the order of events is not part of the seed. After each round the ledgers of the simulators
+//! A round has a sandbox of its own and a plan that its seed decides: people, faults and times. Several
+//! people act at once, and processes run as the machine lets them, so a seed does not decide the order
+//! of events. A failure writes requests, answers and lines to `target/soak/<seed>`. After each round the ledgers of the simulators
 //! are compared with the promises of the README. In every fourth round nothing breaks, and everybody
 //! must get what he asked for. After the others codes must go out again.
 //!
@@ -10,9 +11,11 @@
 //! `delivery-status`. In the end the lives of all codes end.
 
 mod codes;
+mod company;
 mod ledger;
 mod plan;
 mod plant;
+mod trace;
 mod world;
 
 use std::{
@@ -71,6 +74,7 @@ struct Played {
     bought: usize,
     forwarded: usize,
     calls: usize,
+    menus: usize,
     kills: usize,
     faults: usize,
 }
@@ -79,7 +83,7 @@ impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} requests; {} faults and {} kills so far",
+            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
             self.sign_ups,
             self.verified,
             self.codes,
@@ -91,6 +95,7 @@ impl fmt::Display for Played {
             self.bought,
             self.forwarded,
             self.calls,
+            self.menus,
             self.requests,
             self.faults,
             self.kills,
@@ -124,6 +129,10 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
             plant.grow(&world).await;
         }
         let verdict = ledger::judge(&world).await;
+        let traced = match &verdict.broken[..] {
+            [] => None,
+            broken => Some(trace::write(&world, seed, broken)),
+        };
         world.stop().await;
         played.went_on += verdict.claims;
         played.not_kept += verdict.not_kept;
@@ -131,6 +140,11 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         if !broken.is_empty() {
             for line in &broken {
                 println!("NOT TRUE: {line}");
+            }
+            match traced {
+                Some(Ok(folder)) => println!("Requests, answers and lines: {}", folder.display()),
+                Some(Err(error)) => println!("Requests and answers were not written: {error}"),
+                None => {}
             }
             return Err(format!(
                 "seed {seed} (plan {plan:016x}): {} promises were broken. `cargo soak --seed {seed} --rounds 1` plays this plan again; repeat it, since the order of events varies.",
@@ -183,6 +197,7 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
     played.bought += world.sandbox.twilio.purchases();
     played.forwarded += asked.forwarded.len();
     played.calls += asked.calls.len();
+    played.menus += asked.menus.len();
     played.kills += asked.kills.len();
     let is_fault = |step: &&Step| matches!(step, Step::Break { .. } | Step::Receipts { .. });
     played.faults += steps.iter().filter(is_fault).count();

@@ -1,10 +1,13 @@
 //! Broken promises that are planted after a round, to show that the soak notices them.
 
 use clap::ValueEnum;
-use sandbox::{plivo, wire::client};
+use sandbox::{COMPANY_NUMBER, auth0, plivo, twilio, wire::client};
 use serde_json::json;
 
-use super::{plan::Channel, world::World};
+use super::{
+    plan::Channel,
+    world::{Forwarded, GUESSED_EMAIL, MOBILE, World},
+};
 
 /// A broken promise.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -13,6 +16,10 @@ pub(super) enum Plant {
     SecondText,
     /// A kept text is not deleted
     KeptText,
+    /// Somebody guesses PINs past the limit
+    Guesses,
+    /// A customer's text reaches the employee a second time
+    SecondForward,
 }
 
 impl Plant {
@@ -20,6 +27,8 @@ impl Plant {
         match self {
             Self::SecondText => second_text(world).await,
             Self::KeptText => kept_text(world).await,
+            Self::Guesses => guesses(world).await,
+            Self::SecondForward => second_forward(world).await,
         }
     }
 }
@@ -50,4 +59,36 @@ async fn kept_text(world: &World) {
         "ciphertext": { "S": "" }, "expires_at": { "N": "1180" },
     });
     world.sandbox.aws.put(item).await;
+}
+
+/// Wrong PINs reach Auth0 without the phone menu.
+async fn guesses(world: &World) {
+    let url = format!("{}/oauth/token", world.sandbox.auth0.server().url());
+    for _ in 0..9 {
+        let body = json!({
+            "grant_type": auth0::PASSWORD_REALM, "username": GUESSED_EMAIL, "password": "0000", "realm": auth0::REALM,
+            "client_id": auth0::LOGIN_CLIENT_ID, "client_secret": auth0::LOGIN_CLIENT_SECRET,
+        });
+        let _ = client().post(&url).json(&body).send().await;
+    }
+}
+
+/// Somebody has Twilio send the text that was forwarded, twice.
+async fn second_forward(world: &World) {
+    let body = "The text of a customer";
+    world.note(|asked| {
+        asked.forwarded.push(Forwarded {
+            body: body.to_owned(),
+            answers: vec![],
+        });
+    });
+    let account = twilio::ACCOUNT_SID;
+    let url = world.sandbox.twilio.server().url();
+    let url = format!("{url}/2010-04-01/Accounts/{account}/Messages.json");
+    for _ in 0..2 {
+        let form = [("To", MOBILE), ("From", COMPANY_NUMBER), ("Body", body)];
+        let request = client().post(&url).form(&form);
+        let request = request.basic_auth(account, Some(twilio::AUTH_TOKEN));
+        let _ = request.send().await;
+    }
 }

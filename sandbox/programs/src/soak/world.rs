@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, HOOK_TOKEN, IVR_NUMBER, Sandbox, accounts,
+    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, accounts,
     auth0::{LinkPage, TicketMail, User},
     lambda::Lambda,
     twilio,
@@ -27,8 +27,12 @@ use super::{
 /// The employee whose company number gets texts.
 pub(super) const MOBILE: &str = "+4521223344";
 /// The account of the phone menu.
-const ACCOUNT: &str = "10042";
-const PIN: &str = "2718";
+pub(super) const ACCOUNT: &str = "10042";
+pub(super) const PIN: &str = "2718";
+/// The account whose PIN strangers guess, and its holder.
+pub(super) const GUESSED: &str = "10043";
+pub(super) const GUESSED_PIN: &str = "1618";
+pub(super) const GUESSED_EMAIL: &str = "ben@acme.example";
 /// The domain of the proxy addresses.
 const DOMAIN: &str = "sms.example.com";
 /// The most runs of `provision-numbers` that the employees of a round need.
@@ -49,11 +53,34 @@ pub(super) struct Asked {
     /// Ids of employees.
     pub(super) hired: Vec<String>,
     /// Texts of customers to the company number.
-    pub(super) forwarded: Vec<String>,
-    /// The numbers that each call of a customer was put through to.
-    pub(super) calls: Vec<Vec<String>>,
+    pub(super) forwarded: Vec<Forwarded>,
+    /// The numbers that each call of a customer was put through to, for each copy of its webhook.
+    pub(super) calls: Vec<Vec<Vec<String>>>,
+    pub(super) menus: Vec<Menu>,
+    /// Status and body of each answer about an account.
+    pub(super) accounts: Vec<(u16, String)>,
+    /// The numbers of people who asked for more codes than a number gets.
+    pub(super) insistent: Vec<String>,
+    /// The numbers that texted or called.
+    pub(super) strangers: Vec<String>,
+    /// Requests that met a fault.
+    pub(super) faults: usize,
     /// When a process of a function was killed.
     pub(super) kills: Vec<(&'static str, Instant)>,
+}
+
+/// A text of a customer.
+pub(super) struct Forwarded {
+    pub(super) body: String,
+    /// The answers to the other copies of its webhook.
+    pub(super) answers: Vec<String>,
+}
+
+/// A call to the phone menu.
+pub(super) struct Menu {
+    pub(super) is_right: bool,
+    /// What the menu said, or would have said.
+    pub(super) said: String,
 }
 
 /// A sign-up and its mail.
@@ -92,6 +119,9 @@ impl World {
         sandbox
             .auth0
             .sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
+        sandbox
+            .auth0
+            .sign_up_caller(GUESSED, GUESSED_PIN, "Ben", GUESSED_EMAIL);
         sandbox.okta.hire("Ann", MOBILE, COMPANY_NUMBER);
         let delivery = sandbox.door("delivery-status").url() + "/";
         let timeout = TIMEOUT.as_secs().to_string();
@@ -102,6 +132,8 @@ impl World {
             ("VOICE_PROVIDERS", Some("twilio,vonage")),
             ("VOICE_FROM", Some(VOICE_FROM)),
             ("VOICE_PER_HOUR", Some("100000")),
+            ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET)),
+            ("GENERIC_SECRET", Some(GENERIC_SECRET)),
         ];
         let settings = [
             ("DELIVERY_URL", Some(delivery.as_str())),
@@ -159,13 +191,16 @@ impl World {
                 code,
                 requests,
                 by,
+                entrance,
                 failing,
                 then,
             } => {
                 let mut code = self.code(phone, code, *by);
                 code.failing = failing;
+                code.entrance = *entrance;
                 self.want(&code, *requests, then).await;
             }
+            Step::Insist { phone } => self.insist(phone).await,
             Step::Schedule { runs, kill } => self.run_schedule(*runs, *kill).await,
             Step::Hire { name, tells } => {
                 let id = sandbox.okta.hire(name, MOBILE, "");
@@ -179,31 +214,16 @@ impl World {
             Step::Provision => {
                 self.provision().await;
             }
-            Step::Forward { from, body } => {
-                self.note(|asked| asked.forwarded.push(body.clone()));
-                sandbox.twilio.text(from, COMPANY_NUMBER, body).await;
-            }
-            Step::Call { from } => {
-                let call = sandbox.twilio.call(from, COMPANY_NUMBER).await;
-                let dialled = call.dialled.into_iter().map(|dialled| dialled.number);
-                self.note(|asked| asked.calls.push(dialled.collect()));
-            }
-            Step::Account { asked } => {
-                let params = [("account_number", ACCOUNT), ("asked", &asked.to_string())];
-                let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                let url = self.url("api-call");
-                sandbox.twilio.post_call(params.to_vec(), &url).await;
-            }
-            Step::Menu { from, pin } => {
-                let keys = ["10042#", pin];
-                let caller = sandbox.twilio.caller(from).keys(keys).hangs_up_after_keys();
-                caller.call(IVR_NUMBER).await;
-            }
+            Step::Forward { from, body, copies } => self.forward(from, body, *copies).await,
+            Step::Call { from, copies } => self.call(from, *copies).await,
+            Step::Account => self.account().await,
+            Step::Menu { from, is_right } => self.menu(from, *is_right).await,
             Step::Break {
                 server,
                 fault,
                 times,
             } => {
+                self.note(|asked| asked.faults += times);
                 let servers = sandbox.servers();
                 if let Some((_, server)) = servers.iter().find(|(name, _)| name == server) {
                     server.faults().times(*times, || fault.clone());
@@ -282,7 +302,7 @@ impl World {
         self.is_mended.store(true, Ordering::Relaxed);
     }
 
-    /// After all troubles: codes go out, employees get their numbers, and every code ends.
+    /// After the plan, when no fault is left: codes go out, employees get their numbers, and every code ends.
     pub(super) async fn go_on(&self) {
         self.codes_go_out().await;
         // A run buys a few numbers and leaves the others to the next one.

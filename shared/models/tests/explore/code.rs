@@ -1,6 +1,7 @@
 //! Explores one-time codes. `MODELS=deep` explores more.
 
-use models::code::{ONCE, OneTimeCode};
+use models::code::{DELIVERED, ONCE, OneTimeCode, TRUE};
+use models::fault::Fault::{Misread, Refused, Unconditional};
 use models::world::Explored;
 
 use super::{bounds, breaks, holds, holds_deep};
@@ -38,8 +39,8 @@ fn a_code_is_sent_once_although_answers_are_lost_and_a_copy_waits() {
 
 #[test]
 fn a_code_is_sent_twice_if_the_conditions_are_ignored() {
-    let explored = Explored::new(code(2), bounds(1, 0, 0)).without_conditions();
-    breaks(ONCE, explored);
+    let explored = Explored::new(code(2), bounds(1, 0, 0)).with(Unconditional(""));
+    breaks(&[ONCE], explored);
 }
 
 #[test]
@@ -48,5 +49,18 @@ fn a_code_is_sent_twice_if_a_lost_answer_is_taken_for_a_failure() {
         goes_on_after_unknown: true,
         ..code(1)
     };
-    breaks(ONCE, Explored::new(careless, bounds(1, 1, 0)));
+    breaks(&[ONCE], Explored::new(careless, bounds(1, 1, 0)));
+}
+
+#[test]
+fn a_copy_says_too_early_that_a_code_was_sent_if_it_reads_so() {
+    let early = Misread(r#"{"S":"sending"}"#, r#"{"S":"sent"}"#);
+    breaks(&[TRUE], Explored::new(code(2), bounds(1, 0, 0)).with(early));
+}
+
+#[test]
+fn a_code_is_not_delivered_if_every_claim_is_refused() {
+    let refused = Refused("attribute_not_exists(pk)");
+    let explored = Explored::new(code(1), bounds(1, 0, 0)).with(refused);
+    breaks(&[DELIVERED], explored);
 }

@@ -1,8 +1,9 @@
 //! Explores the shared access token, the circuit breaker and the budgets. `MODELS=deep` explores more.
 
-use models::breaker::{Breaker, ONE_PROBE};
-use models::budget::{Budgets, GIVEN_BACK, NEVER_OVER};
-use models::token::{ASKED_ONCE, NEVER_BACK, SharedToken};
+use models::breaker::{BREAKS, Breaker, HEALS, ONE_PROBE, USED_AGAIN};
+use models::budget::{Budgets, COUNTED, COUNTER, GIVEN_BACK, NEVER_OVER, SENT};
+use models::fault::Fault::{Lost, Refused, Unconditional};
+use models::token::{ASKED_ONCE, NEVER_BACK, SERVED, SharedToken};
 use models::world::Explored;
 
 use super::{bounds, breaks, holds, holds_deep};
@@ -25,23 +26,23 @@ fn a_token_is_fetched_once_for_all_instances() {
 }
 
 #[test]
-fn a_token_is_fetched_twice_if_the_conditions_are_ignored() {
-    let explored = Explored::new(token(2, 0), bounds(1, 0, 0)).without_conditions();
-    breaks(ASKED_ONCE, explored);
+fn a_token_is_fetched_twice_and_a_late_writer_replaces_it_if_the_conditions_are_ignored() {
+    let explored = Explored::new(token(2, 0), bounds(1, 0, 0)).with(Unconditional(""));
+    breaks(&[ASKED_ONCE, NEVER_BACK], explored);
 }
 
 #[test]
-fn a_late_writer_replaces_a_newer_token_if_the_conditions_are_ignored() {
-    let explored = Explored::new(token(2, 0), bounds(1, 0, 0)).without_conditions();
-    breaks(NEVER_BACK, explored);
+fn an_instance_gets_no_token_if_every_lease_is_refused() {
+    let explored = Explored::new(token(1, 0), bounds(1, 0, 0)).with(Refused("lease_until"));
+    breaks(&[SERVED], explored);
 }
 
 /// While it fails; when the pause is over; when a lost probe is over.
 const PAUSES: &[u64] = &[1_000, 1_031, 1_045];
 
-fn breaker(before: &'static str, seconds: &'static [u64]) -> Breaker {
+fn breaker(instances: usize, before: &'static str, seconds: &'static [u64]) -> Breaker {
     Breaker {
-        instances: 2,
+        instances,
         before,
         seconds,
     }
@@ -61,19 +62,43 @@ fn a_broken_provider_is_left_alone_tried_by_one_and_used_again() {
         ("broken", BROKEN, PAUSES, bounds(1, 1, 1)),
     ] {
         let name = format!("breaker, {name}");
-        holds(&name, Explored::new(breaker(before, seconds), bounds));
+        holds(&name, Explored::new(breaker(2, before, seconds), bounds));
     }
     for (name, before) in [("one failure more", ONE_MORE), ("broken", BROKEN)] {
         let name = format!("breaker, {name}");
-        let explored = Explored::new(breaker(before, PAUSES), bounds(2, 1, 1));
+        let explored = Explored::new(breaker(2, before, PAUSES), bounds(2, 1, 1));
         holds_deep(&name, explored);
     }
 }
 
 #[test]
 fn two_instances_probe_at_once_if_the_conditions_are_ignored() {
-    let explored = Explored::new(breaker(BROKEN, PAUSES), bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_PROBE, explored);
+    let broken = breaker(2, BROKEN, PAUSES);
+    breaks(
+        &[ONE_PROBE, HEALS],
+        Explored::new(broken, bounds(1, 0, 0)).with(Unconditional("")),
+    );
+}
+
+/// The writes of results and of probes.
+const HEALTH: &str = r#""p_twilio"#;
+
+#[test]
+fn a_provider_does_not_break_if_failures_are_lost() {
+    let explored = Explored::new(breaker(1, ONE_MORE, PAUSES), bounds(1, 0, 0));
+    breaks(&[BREAKS], explored.with(Lost(HEALTH)));
+}
+
+#[test]
+fn a_provider_does_not_heal_if_successes_are_lost() {
+    let explored = Explored::new(breaker(1, BROKEN, PAUSES), bounds(1, 0, 0));
+    breaks(&[HEALS, USED_AGAIN], explored.with(Lost(HEALTH)));
+}
+
+#[test]
+fn a_provider_that_works_again_is_not_used_if_every_probe_is_refused() {
+    let explored = Explored::new(breaker(1, BROKEN, PAUSES), bounds(1, 0, 0));
+    breaks(&[USED_AGAIN], explored.with(Refused(HEALTH)));
 }
 
 /// During a lease; after it, and after the memory of a code.
@@ -124,18 +149,43 @@ fn a_copy_that_gives_up_waiting_may_leave_a_count() {
         is_strict: true,
         ..copies(WAITING)
     };
-    breaks(GIVEN_BACK, Explored::new(strict, bounds(1, 0, 0)));
+    breaks(&[GIVEN_BACK], Explored::new(strict, bounds(1, 0, 0)));
 }
 
 /// Copies count once within a cooldown. This one counts again after it, and the count before stays.
 #[test]
 fn a_copy_that_waits_over_the_end_of_a_cooldown_may_leave_a_count() {
     let cooldowns = copies(&[1_019, 1_021, 1_045]);
-    breaks(GIVEN_BACK, Explored::new(cooldowns, bounds(1, 0, 0)));
+    breaks(&[GIVEN_BACK], Explored::new(cooldowns, bounds(1, 0, 0)));
 }
 
 #[test]
 fn more_codes_are_sent_than_the_budget_allows_if_the_conditions_are_ignored() {
-    let explored = Explored::new(codes(true), bounds(1, 0, 0)).without_conditions();
-    breaks(NEVER_OVER, explored);
+    let explored = Explored::new(codes(true), bounds(1, 0, 0)).with(Unconditional(""));
+    breaks(&[NEVER_OVER, COUNTER], explored);
+}
+
+fn one_code() -> Budgets {
+    Budgets {
+        requests: 1,
+        ..codes(true)
+    }
+}
+
+#[test]
+fn a_code_that_was_sent_is_not_counted_if_counts_are_lost() {
+    let explored = Explored::new(one_code(), bounds(1, 0, 0));
+    breaks(&[COUNTED], explored.with(Lost("rate#code#all")));
+}
+
+#[test]
+fn a_count_stays_and_no_code_is_sent_if_what_gives_it_back_is_lost() {
+    let explored = Explored::new(one_code(), bounds(1, 0, 0));
+    breaks(&[GIVEN_BACK, SENT], explored.with(Lost(r#"{"N":"-1"}"#)));
+}
+
+#[test]
+fn no_code_is_sent_if_every_count_is_refused() {
+    let explored = Explored::new(one_code(), bounds(1, 0, 0));
+    breaks(&[SENT], explored.with(Refused("rate#code#all")));
 }

@@ -1,6 +1,7 @@
 //! Explores mails. `MODELS=deep` explores more.
 
-use models::mail::{DELIVERED, Mail, ONE_SMS, SIGNED_AT};
+use models::fault::Fault::{Lost, Misread, Unconditional};
+use models::mail::{DELIVERED, Mail, ONE_SMS, SIGNED_AT, TRUE, WAITS};
 use models::world::Explored;
 
 use super::{bounds, breaks, holds, holds_deep};
@@ -17,7 +18,6 @@ fn mail(posts: usize) -> Mail {
         posts,
         seconds: SECONDS,
         is_ended_when_late: false,
-        forgets_failures: false,
     }
 }
 
@@ -51,15 +51,27 @@ fn a_mail_becomes_one_sms_although_ttl_deletes_items() {
 
 #[test]
 fn a_mail_becomes_two_sms_if_the_conditions_are_ignored() {
-    let explored = Explored::new(mail(2), bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_SMS, explored);
+    let explored = Explored::new(mail(2), bounds(1, 0, 0)).with(Unconditional(""));
+    breaks(&[ONE_SMS, WAITS], explored);
 }
 
 #[test]
 fn a_mail_is_lost_if_its_request_is_withdrawn_and_its_failure_is_not_stored() {
-    let careless = Mail {
-        forgets_failures: true,
-        ..mail(1)
-    };
-    breaks(DELIVERED, Explored::new(careless, bounds(2, 0, 0)));
+    // As if the request were withdrawn first, and the instance then ended.
+    let failures = Lost(r#"{"S":"failed"}"#);
+    let explored = Explored::new(mail(1), bounds(2, 0, 0)).with(failures);
+    breaks(&[TRUE, DELIVERED], explored);
+}
+
+#[test]
+fn a_post_is_answered_with_200_too_early_if_it_reads_that_the_sms_was_accepted() {
+    let early = Misread(r#"{"S":"sending"}"#, r#"{"S":"sent"}"#);
+    breaks(&[TRUE], Explored::new(mail(2), bounds(1, 0, 0)).with(early));
+}
+
+#[test]
+fn a_request_does_not_wait_if_an_earlier_post_withdraws_that_of_a_later_one() {
+    let withdrawal = Unconditional("added_by = :me");
+    let explored = Explored::new(mail(2), bounds(1, 0, 0)).with(withdrawal);
+    breaks(&[WAITS, DELIVERED], explored);
 }

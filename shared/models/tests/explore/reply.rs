@@ -1,6 +1,8 @@
 //! Explores replies. `MODELS=deep` explores more.
 
-use models::reply::{Message, NOT_LATER, ONE_REPLY, ONE_REQUEST, Replies};
+use models::fault::Fault;
+use models::fault::Fault::{Lie, Misread, Refused, Unconditional};
+use models::reply::{Message, NOT_HELD, NOT_LATER, ONE_REPLY, ONE_REQUEST, Replies, TRUE};
 use models::world::Explored;
 
 use super::{bounds, breaks, holds, holds_deep};
@@ -20,7 +22,6 @@ fn replies(messages: &'static [Message]) -> Replies {
         deliveries: 1,
         is_for_another: false,
         seconds: SECONDS,
-        forgets: &[],
     }
 }
 
@@ -74,24 +75,37 @@ fn a_request_is_confirmed_by_one_of_two_copies_of_a_message() {
 
 #[test]
 fn a_request_is_confirmed_by_two_replies_if_the_conditions_are_ignored() {
-    let explored = Explored::new(replies(TWO), bounds(1, 0, 0)).without_conditions();
-    breaks(ONE_REPLY, explored);
+    let explored = Explored::new(replies(TWO), bounds(1, 0, 0)).with(Unconditional(""));
+    breaks(&[ONE_REPLY], explored);
 }
+
+/// What the function does not read in the item of a message.
+const REQUEST: Fault = Misread(r#""request":"#, r#""other":"#);
+const FIRST: Fault = Misread(r#""first":"#, r#""other":"#);
 
 #[test]
 fn a_message_confirms_two_requests_if_the_function_forgets_which_one_it_was_for() {
-    let careless = Replies {
-        forgets: &["request"],
-        ..another(&retry())
-    };
-    breaks(ONE_REQUEST, Explored::new(careless, bounds(2, 1, 0)));
+    let explored = Explored::new(another(&retry()), bounds(2, 1, 0));
+    breaks(&[ONE_REQUEST], explored.with(REQUEST));
 }
 
 #[test]
 fn a_message_confirms_a_later_request_if_the_function_forgets_when_it_came() {
-    let careless = Replies {
-        forgets: &["first", "request"],
-        ..another(&retry())
-    };
-    breaks(NOT_LATER, Explored::new(careless, bounds(2, 1, 0)));
+    let explored = Explored::new(another(&retry()), bounds(2, 1, 0));
+    breaks(
+        &[ONE_REQUEST, NOT_LATER],
+        explored.with(FIRST).with(REQUEST),
+    );
+}
+
+#[test]
+fn a_person_reads_too_early_that_the_account_is_confirmed_if_the_tenant_says_so() {
+    let explored = Explored::new(replies(ONE), bounds(1, 0, 0));
+    breaks(&[TRUE, NOT_HELD], explored.with(Lie));
+}
+
+#[test]
+fn a_request_is_held_for_ever_if_every_hold_is_refused() {
+    let explored = Explored::new(replies(ONE), bounds(1, 0, 0));
+    breaks(&[NOT_HELD], explored.with(Refused("held_until")));
 }

@@ -4,8 +4,9 @@ use sandbox::Sandbox;
 use serde_json::Value;
 
 use super::journal::{Journal, Write, seconds};
+pub(super) use crate::soak::codes::Code;
 use crate::soak::{
-    codes::{Code, Stayed, TIMEOUT},
+    codes::{Stayed, TIMEOUT},
     plan::Channel,
 };
 
@@ -253,7 +254,7 @@ pub(super) fn is_told(line: &str, code: &Code) -> bool {
 }
 
 /// Whether a text of the line has this code as a word. Times and ids hold such digits by chance.
-fn holds(line: &Value, code: &str) -> bool {
+pub(super) fn holds(line: &Value, code: &str) -> bool {
     match line {
         Value::String(text) => text
             .split(|c: char| !c.is_ascii_alphanumeric())

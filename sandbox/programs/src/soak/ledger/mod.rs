@@ -2,7 +2,11 @@
 //! what was asked for, and against what the table knew.
 
 mod codes;
+mod company;
 mod journal;
+mod lines;
+mod menu;
+mod told;
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -12,13 +16,18 @@ use serde_json::Value;
 use self::{codes::Made, journal::Journal};
 use super::{
     codes::Code,
-    world::{Asked, MOBILE, SignUp, World},
+    world::{Asked, SignUp, World},
 };
+
+pub(super) use self::lines::phones;
 
 /// How long after a mail a killed process may still have been at work for it.
 const AFTERMATH: Duration = Duration::from_secs(30);
 /// Items of these kinds stay until somebody deletes them.
 const LASTING: [&str; 4] = ["account", "phone", "number", "words"];
+
+/// `SMS_PER_NUMBER_PER_HOUR` of the gateway.
+const OF_A_NUMBER: usize = 10;
 
 /// What the ledgers say.
 pub(super) struct Verdict {
@@ -93,9 +102,11 @@ fn asked(world: &World) -> Vec<String> {
         tickets(world, sign_up, &mut broken);
     }
     purchases(world, &asked, &mut broken);
-    forwards(world, &asked, &mut broken);
-    calls(world, &asked, &mut broken);
-    processes(world, &asked, &mut broken);
+    told::judge(world, &asked.sign_ups, &mut broken);
+    budgets(world, &asked, &mut broken);
+    company::judge(world, &asked, &mut broken);
+    menu::judge(world, &asked, &mut broken);
+    lines::judge(world, &asked, &mut broken);
     broken
 }
 
@@ -148,7 +159,7 @@ fn tickets(world: &World, sign_up: &SignUp, broken: &mut Vec<String>) {
         .twilio
         .inbox(phone)
         .concat()
-        .contains("Your account is verified");
+        .contains(told::THANKS);
     if thanked && !is_verified {
         broken.push(format!(
             "{phone} was told that it is verified, and it is not"
@@ -178,68 +189,31 @@ fn purchases(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     }
 }
 
-/// A text to a company number reaches the employee once. Twilio's own answer carries it, so a repeated webhook is the only danger.
-fn forwards(world: &World, asked: &Asked, broken: &mut Vec<String>) {
-    let texts = world.sandbox.twilio.texts(MOBILE);
-    for body in &asked.forwarded {
-        let got = texts
-            .iter()
-            .filter(|text| text.body.contains(body.as_str()))
-            .count();
-        if got > 1 || (world.is_calm && got == 0) {
-            broken.push(format!("{body:?} was forwarded {got} times"));
-        }
+/// A round is shorter than an hour. In it no number gets more texts than its budget allows.
+fn budgets(world: &World, asked: &Asked, broken: &mut Vec<String>) {
+    let all = Made::all(&world.sandbox);
+    for phone in &asked.insistent {
+        let mine = all.iter().filter(|made| made.to == *phone);
+        let words = mine.map(|made| made.words.concat()).collect();
+        budget(phone, words, OF_A_NUMBER, world.is_calm, broken);
     }
 }
 
-/// A call to the company number rings at the employee's mobile only. If nothing was broken, it rings.
-fn calls(world: &World, asked: &Asked, broken: &mut Vec<String>) {
-    for dialled in &asked.calls {
-        if dialled.iter().any(|number| number != MOBILE) || dialled.len() > 1 {
-            broken.push(format!("a call was put through to {dialled:?}"));
-        }
-        if world.is_calm && dialled.is_empty() {
-            broken.push("a call was not put through, and nothing was broken".to_owned());
-        }
-    }
-}
-
-/// No process ended by itself, none wrote of a panic, and no line holds a number, a code or a ticket.
-fn processes(world: &World, asked: &Asked, broken: &mut Vec<String>) {
-    for (name, lambda) in &world.functions {
-        let killed = asked
-            .kills
-            .iter()
-            .filter(|(function, _)| function == name)
-            .count();
-        let ended = lambda.exits().len();
-        if ended > killed {
-            broken.push(format!(
-                "{name} ended {ended} times, and was killed {killed} times"
-            ));
-        }
-        let lines = lambda.log().into_iter().chain(lambda.errors());
-        for line in lines {
-            if line.contains("panicked") {
-                broken.push(format!("{name}: {line}"));
-            }
-            let told = |code: &&Code| codes::is_told(&line, code);
-            if let Some(code) = asked.codes.iter().find(told) {
-                broken.push(format!("{name} wrote the code {}: {line}", code.digits));
-            }
-            if line.contains("code is") {
-                broken.push(format!("{name} wrote a text: {line}"));
-            }
-            let tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
-            if tickets.into_iter().any(|ticket| line.contains(ticket)) {
-                broken.push(format!("{name} wrote a ticket: {line}"));
-            }
-            let phones = asked.codes.iter().map(|code| &code.phone);
-            let phones = phones.chain(asked.sign_ups.iter().map(|sign_up| &sign_up.phone));
-            if let Some(phone) = phones.into_iter().find(|phone| line.contains(&phone[3..])) {
-                broken.push(format!("{name} wrote {phone}: {line}"));
-            }
-        }
+/// `words`: what was written to this number. Another provider may have written the same.
+fn budget(
+    phone: &str,
+    mut words: Vec<String>,
+    most: usize,
+    is_calm: bool,
+    broken: &mut Vec<String>,
+) {
+    words.sort_unstable();
+    words.dedup();
+    let count = words.len();
+    if count > most || is_calm && count == 0 {
+        broken.push(format!(
+            "{count} codes went out to {phone}, of at most {most}"
+        ));
     }
 }
 
@@ -251,5 +225,34 @@ fn endless(items: &[Value], broken: &mut Vec<String>) {
         if item["expires_at"].is_null() && !LASTING.contains(&kind) {
             broken.push(format!("the item {kind}#... has no end"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_gets_no_more_than_its_budget() {
+        let is_noticed = |count: usize, is_calm| {
+            let words = (0..count).map(|at| at.to_string());
+            let mut broken = vec![];
+            let twice = words.clone().chain(words).collect();
+            budget("+4534123456", twice, OF_A_NUMBER, is_calm, &mut broken);
+            !broken.is_empty()
+        };
+        for is_calm in [true, false] {
+            assert!(!is_noticed(10, is_calm));
+            assert!(is_noticed(11, is_calm));
+            assert_eq!(is_noticed(0, is_calm), is_calm);
+        }
+    }
+
+    #[test]
+    fn an_item_without_an_end_is_noticed() {
+        let item = |pk: &str| serde_json::json!({ "pk": { "S": pk } });
+        let mut broken = vec![];
+        endless(&[item("account#10042"), item("pending#1")], &mut broken);
+        assert_eq!(broken, ["the item pending#... has no end"]);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::*;
+use crate::soak::plan::Entrance;
 
 const REFERENCE: &str = "code-AAAAAAAAAAAAAAAAAAAAAA";
 const NUMBER: &str = "hash";
@@ -71,6 +72,7 @@ impl Story {
                 phone: PHONE.to_owned(),
                 digits: "271828".to_owned(),
                 by: Channel::Text,
+                entrance: Entrance::Auth0,
                 failing: &["Plivo"],
                 is_due: true,
                 must_arrive: true,

@@ -1,0 +1,88 @@
+//! What the functions wrote: no line holds a number, a code, a ticket or a PIN.
+
+use serde_json::Value;
+
+use super::codes;
+use crate::soak::world::{Asked, GUESSED_PIN, MOBILE, PIN, World};
+
+/// No process ended by itself, none wrote of a panic, and none wrote a secret.
+pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
+    for (name, lambda) in &world.functions {
+        let kills = asked.kills.iter();
+        let killed = kills.filter(|(function, _)| function == name).count();
+        let ended = lambda.exits().len();
+        if ended > killed {
+            broken.push(format!(
+                "{name} ended {ended} times, and was killed {killed} times"
+            ));
+        }
+        for line in lambda.log().into_iter().chain(lambda.errors()) {
+            if let Some(what) = told(&line, asked) {
+                broken.push(format!("{name} wrote {what}: {line}"));
+            }
+        }
+    }
+}
+
+/// What a line tells and must not.
+fn told(line: &str, asked: &Asked) -> Option<String> {
+    let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| line.into());
+    let is_pin = |pin: &&str| codes::holds(&parsed, pin);
+    let is_code = |code: &&codes::Code| codes::is_told(line, code);
+    let mut tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
+    if line.contains("panicked") {
+        Some("of a panic".to_owned())
+    } else if line.contains("code is") {
+        Some("a text".to_owned())
+    } else if tickets.any(|ticket| line.contains(ticket)) {
+        Some("a ticket".to_owned())
+    } else if let Some(code) = asked.codes.iter().find(is_code) {
+        Some(format!("the code {}", code.digits))
+    } else if let Some(pin) = [PIN, GUESSED_PIN].into_iter().find(is_pin) {
+        Some(format!("the PIN {pin}"))
+    } else {
+        let mut phones = phones(asked);
+        let phone = phones.find(|phone| line.contains(&phone[3..]));
+        phone.map(str::to_owned)
+    }
+}
+
+/// The numbers of all people of a round.
+pub(in crate::soak) fn phones(asked: &Asked) -> impl Iterator<Item = &str> {
+    let of_codes = asked.codes.iter().map(|code| &code.phone);
+    let of_sign_ups = asked.sign_ups.iter().map(|sign_up| &sign_up.phone);
+    let others = asked.strangers.iter().chain(&asked.insistent);
+    let all = of_codes.chain(of_sign_ups).chain(others);
+    all.map(String::as_str).chain([MOBILE])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_a_number_or_a_pin_is_noticed() {
+        let asked = Asked {
+            strangers: vec!["+4550123456".to_owned()],
+            insistent: vec!["+4534123456".to_owned()],
+            ..Asked::default()
+        };
+        let is_noticed = |said: &str| {
+            let line = serde_json::json!({ "outcome": "told", "said": said }).to_string();
+            told(&line, &asked).is_some()
+        };
+        assert!(!is_noticed("+45••••3456 took 1271845 ns"));
+        for secret in [
+            "+4550123456",
+            "4534123456",
+            "21223344",
+            "the PIN 2718",
+            "1618",
+            "panicked at",
+            "Your code is 1",
+        ] {
+            assert!(is_noticed(secret), "{secret}");
+        }
+        assert!(told("PIN 2718", &asked).is_some());
+    }
+}
