@@ -431,3 +431,33 @@ async fn who_is_listed_twice_gets_one_number_and_who_is_missed_gets_it_in_the_ne
         assert_eq!(&scene.profile(id, "primaryPhone"), number, "{id}");
     }
 }
+
+/// The list comes before anyone has a number, and has each of two users twice.
+#[tokio::test]
+async fn who_is_listed_twice_counts_once_in_a_run() {
+    for (most, bought) in [("0", 0), ("5", 2)] {
+        let scene = Scene::with(&[("MAX_PURCHASES_PER_RUN", Some(most))]).await;
+        let okta = &scene.sandbox.okta;
+        let ids = okta.hire_many(2);
+        let users: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                let mobile = scene.profile(id, "mobilePhone");
+                json!({ "id": id, "status": "ACTIVE", "profile": { "mobilePhone": mobile } })
+            })
+            .collect();
+        let page = json!([users.clone(), users].concat());
+        let faults = okta.server().faults();
+        faults.next_for("GET /api/v1/users?", answer(200, &page.to_string()));
+        let report = scene.run().await;
+        assert_eq!(faults.pending(), 0);
+        assert_eq!(scene.sandbox.twilio.purchases(), bought, "{report}");
+        assert_eq!(report["remaining"], 2 - bought, "{report}");
+        let purchased = report["purchased"].as_array().unwrap();
+        let mut purchased: Vec<_> = purchased.iter().map(|user| &user["user"]).collect();
+        purchased.sort_by_key(|id| id.as_str());
+        let expected: Vec<Value> = ids[..bought].iter().map(|id| json!(id)).collect();
+        assert_eq!(purchased, expected.iter().collect::<Vec<_>>(), "{report}");
+        assert_eq!(did(&report), bought, "{report}");
+    }
+}

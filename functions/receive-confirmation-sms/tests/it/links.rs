@@ -1,11 +1,15 @@
 //! Links that give no clear word: the person is asked to try again, and can.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use sandbox::auth0::LinkPage;
 use sandbox::wire::Fault;
 
-use crate::scene::{CONFIRMED, EXPIRED, RETRY, Scene, answer, no_fault};
+use shared::rules::link::Kind;
+
+use crate::scene::{CONFIRMED, EXPIRED, RETRY, Scene, answer, no_fault, request};
 
 async fn can_be_tried_again(scene: &Scene, faults: Vec<Fault>, what: &str) {
     for fault in faults {
@@ -318,4 +322,21 @@ async fn a_record_that_cannot_be_read_changes_nothing() {
     scene.sandbox.auth0.expire(&mail.ticket);
     scene.sandbox.auth0.rate_limit(1);
     scene.text_answered("YES", EXPIRED).await;
+}
+
+/// Whoever controls a name of the list could let it lead into a network of ours.
+#[tokio::test]
+async fn no_connection_is_made_to_a_host_that_resolves_to_a_private_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let scene = Scene::with(&[("LINK_HOSTS", Some(&*host))]).await;
+    let link = format!("https://{host}/u/email-verification?ticket=x");
+    scene
+        .pend(&request("private", Kind::Verification, &link))
+        .await;
+    scene.text_answered("YES", RETRY).await;
+    listener.set_nonblocking(true).unwrap();
+    let connection = listener.accept().map(|_| ());
+    assert_eq!(connection.unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(scene.waiting().await, 1);
 }

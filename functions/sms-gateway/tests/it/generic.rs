@@ -604,12 +604,17 @@ async fn hostile_bodies_are_400_in_words_of_our_own() {
 
 /// The cooldown is shorter than the age that such a signature may have.
 #[tokio::test]
-async fn a_signature_with_a_time_is_remembered_for_as_long_as_it_is_good() {
+async fn a_replay_of_a_signature_with_a_time_sends_nothing_for_as_long_as_it_is_good() {
     let scene = with(&[("RESEND_COOLDOWN_SECONDS", Some("1"))]).await;
     let (body, now) = (request().to_string(), sandbox::now().as_secs());
     let signed = hex(&mac(GENERIC_HMAC_SECRET, &format!("{now}.{body}")));
     let headers = [(HEADER, format!("t={now},v1={signed}"))];
-    assert_eq!(scene.post_to("generic", &headers, body).await.status, 200);
+    let post = || scene.post_to("generic", &headers, body.clone());
+    let first = post().await;
+    assert_eq!(first.status, 200);
+    scene.wait_cooled_down().await;
+    assert_eq!(post().await, first);
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
     let entry = scene.items("sent#").await.pop().unwrap();
     let remembered = entry.get("forgotten_at").unwrap_or(&entry["expires_at"]);
     assert!(number(remembered) > now + 300, "{entry}");

@@ -48,11 +48,12 @@ async fn without_dynamodb_nothing_is_sent() {
 #[tokio::test]
 async fn a_claim_whose_answer_is_lost_is_recognised() {
     let scene = Scene::through("twilio").await;
-    scene.dynamodb().next(Fault::ResetAfter);
+    scene.dynamodb().next_with("sent#", Fault::ResetAfter);
     assert_eq!(
         (scene.send(PHONE, TEXT).await.status, scene.texts()),
         (200, [1, 0, 0, 0])
     );
+    assert_eq!(scene.dynamodb().pending(), 0);
     assert_eq!(scene.counted(&format!("rate#code#{PHONE}")).await, [1]);
 }
 

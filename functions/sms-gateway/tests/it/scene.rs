@@ -165,6 +165,14 @@ impl Scene {
         self.server(provider).faults()
     }
 
+    /// Waits until a cooldown of one second, of a text that was just sent, has ended. Whole seconds count.
+    pub(crate) async fn wait_cooled_down(&self) {
+        let end = sandbox::now().as_secs() + 2;
+        while sandbox::now().as_secs() < end {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// How often the providers were asked, in the order of [`PROVIDERS`].
     pub(crate) fn asked(&self) -> [usize; 4] {
         PROVIDERS.map(|provider| self.server(provider).exchanges().len())

@@ -614,8 +614,16 @@ async fn hostile_bodies_are_answered_in_words_of_our_own() {
 async fn a_replayed_request_sends_nothing_for_as_long_as_its_signature_is_good() {
     let cooldown = ("RESEND_COOLDOWN_SECONDS", Some("1"));
     let scene = with(&[cooldown, ("MAX_WEBHOOK_AGE_SECONDS", Some("300"))]).await;
-    let now = sandbox::now().as_secs();
-    assert_eq!(post(&scene, &Supabase::body(PHONE, CODE)).await, accepted());
+    let (body, now) = (
+        Supabase::body(PHONE, CODE).to_string(),
+        sandbox::now().as_secs(),
+    );
+    let headers = Supabase::new(&[SECRET]).headers("msg_1", now, &body);
+    let post = || scene.post_to("hooks/send-sms", &headers, body.clone());
+    assert_eq!(post().await, accepted());
+    scene.wait_cooled_down().await;
+    assert_eq!(post().await, accepted());
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
     let entry = scene.items("sent#").await.pop().unwrap();
     let remembered = entry.get("forgotten_at").unwrap_or(&entry["expires_at"]);
     assert!(number(remembered) > now + 300, "{entry}");
