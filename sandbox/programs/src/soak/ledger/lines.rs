@@ -26,7 +26,9 @@ pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
 
 /// What a line tells and must not.
 fn told(line: &str, asked: &Asked) -> Option<String> {
-    let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| line.into());
+    // The last digits of a number may be those of a PIN.
+    let line = &without_masked(line);
+    let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into());
     let is_pin = |pin: &&str| codes::holds(&parsed, pin);
     let is_code = |code: &&codes::Code| codes::is_told(line, code);
     let mut tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
@@ -45,6 +47,15 @@ fn told(line: &str, asked: &Asked) -> Option<String> {
         let phone = phones.find(|phone| line.contains(&phone[3..]));
         phone.map(str::to_owned)
     }
+}
+
+/// The line without the digits that masked numbers show.
+fn without_masked(line: &str) -> String {
+    let mut parts = line.split("••••");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "••••" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// The numbers of all people of a round.
@@ -71,7 +82,10 @@ mod tests {
             let line = serde_json::json!({ "outcome": "told", "said": said }).to_string();
             told(&line, &asked).is_some()
         };
-        assert!(!is_noticed("+45••••3456 took 1271845 ns"));
+        for harmless in ["+45••••3456 took 1271845 ns", "+45••••2718"] {
+            assert!(!is_noticed(harmless), "{harmless}");
+        }
+        assert!(is_noticed("+45••••2718 has the PIN 2718"));
         for secret in [
             "+4550123456",
             "4534123456",
