@@ -27,7 +27,7 @@ pub enum Used {
     NoCode,
 }
 
-/// Marks the newest code of a number (its [`number_hash`]) as used. If the newest one was not sent,
+/// Marks the newest code of a number (its [hash](super::number_hash)) as used. If the newest one was not sent,
 /// for instance because a budget was full, it is the one before.
 ///
 /// # Errors
