@@ -1,11 +1,13 @@
 //! HTML and links.
 
+use http::Uri;
+use http::uri::Scheme;
 use shared::platform::config;
 use shared::rules::html;
 use shared::rules::link::{Kind, Rules};
 use url::{Host, Url};
 
-use crate::line;
+use crate::{line, markup};
 
 /// The hosts that [`rules`] trusts.
 const HOSTS: [(&str, Option<u16>); 2] = [
@@ -22,7 +24,7 @@ fn rules() -> Rules {
     config::read(&lookup, Rules::read).expect("the settings are sound")
 }
 
-/// Any document can be read, and its one trusted link is judged. A document that was written from
+/// Any document can be read, a second parser finds the same in it, and its one trusted link is judged. A document that was written from
 /// lines has exactly these lines as its links, its forms, their hidden fields, its base and its
 /// language.
 pub fn html(data: &[u8]) {
@@ -31,6 +33,7 @@ pub fn html(data: &[u8]) {
         // What was found was in the document. Entities make a text shorter, never longer.
         let length: usize = document.links.iter().map(String::len).sum();
         assert!(length <= text.len() * 3, "{length}");
+        assert_eq!(document, markup::read(&text), "{text:?}");
         if let Ok(link) = rules().find(&document, &text) {
             judge(link.reveal());
         }
@@ -259,4 +262,16 @@ fn judge(link: &str) {
         "{link}"
     );
     assert!(link.bytes().all(|byte| byte.is_ascii_graphic()), "{link}");
+    // What the HTTP client reads in it.
+    let uri: Uri = link.parse().expect("an accepted link is a URI");
+    assert_eq!(uri.scheme(), Some(&Scheme::HTTPS), "{link}");
+    let authority = url
+        .port()
+        .map_or(host.to_owned(), |port| format!("{host}:{port}"));
+    assert_eq!(uri.authority().expect("a host"), &*authority, "{link}");
+    assert_eq!(
+        (uri.path(), uri.query()),
+        (url.path(), url.query()),
+        "{link}"
+    );
 }

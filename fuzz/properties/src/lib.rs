@@ -13,6 +13,7 @@ mod codes;
 mod documents;
 mod entrances;
 mod mails;
+mod markup;
 mod proofs;
 mod requests;
 mod settings;

@@ -55,6 +55,12 @@ impl Attempts {
         self.have_it.iter().map(ToString::to_string).collect()
     }
 
+    /// The caller waits no longer, or the code's life ends.
+    fn note_no_time(&mut self, name: Name) {
+        self.errors
+            .push(format!("{name}: not asked, too little time was left"));
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         match &self.receipt {
             Some((name, receipt)) => Outcome::Sent {
@@ -203,12 +209,14 @@ impl Gateway {
             let share = if order.is_empty() { left } else { patience };
             let within = trial.patience().min(share).min(left);
             if within < SHORTEST_ATTEMPT {
+                attempts.note_no_time(name);
                 break;
             }
             // In whole seconds. Earlier attempts have used some of the code's life.
             let used = Duration::from_secs(begun.elapsed().as_secs());
             let life = message.life.saturating_sub(used);
             if life.is_zero() {
+                attempts.note_no_time(name);
                 break;
             }
             let sms = Outbound {

@@ -324,6 +324,10 @@ async fn okta_s_time_begins_when_aws_took_the_request_in() {
         assert_eq!(told, status, "{waited}");
     }
     assert_eq!(scene.asked(), [2, 0, 0, 0]);
+    assert_eq!(
+        scene.logged("all_refused").await["error"],
+        "twilio: not asked, too little time was left"
+    );
 }
 
 /// For a caller who waits for seconds only, a provider that hangs is out of order, not slow.
