@@ -63,6 +63,8 @@ pub fn twiml(data: &[u8]) {
     assert_eq!(verbs(&message), ["Message"]);
     assert_eq!(message.children[0].whole, sent);
 
+    // The functions bound what they write in an attribute. Twilio reads documents of at most 64 kB.
+    let short: String = text.chars().take(500).collect();
     let named = |name: &str| Voice {
         language: Some("da-DK".to_owned()),
         name: Some(name.to_owned()),
@@ -72,24 +74,24 @@ pub fn twiml(data: &[u8]) {
         .value(&*text, ReadAs::Digits);
     let prompts = [
         (named("Polly.Naja"), utterance.clone().cut(100)),
-        (named(&text), utterance.clone()),
+        (named(&short), utterance.clone()),
     ];
     let gather = Gather {
-        action: &text,
+        action: &short,
         digits: Some(4),
         prompts: &prompts,
         listen: Some(Listen {
             language: "da-DK",
-            hints: &text,
+            hints: &short,
         }),
     };
     let spoken = Response::new().gather(&gather).pause(1).say(&text);
-    let spoken = parsed(spoken.record(&text, 60).hangup());
+    let spoken = parsed(spoken.record(&short, 60).hangup());
     // A text without a character is not said.
     let verbs = verbs(&spoken);
     let known = ["Gather", "Pause", "Say", "Record", "Hangup"];
     assert!(verbs.iter().all(|verb| known.contains(verb)), "{verbs:?}");
-    let action: String = text.chars().filter(|c| is_xml(*c)).collect();
+    let action: String = short.chars().filter(|c| is_xml(*c)).collect();
     let gather = &spoken.children[0];
     let expected = read_back(&action);
     assert_eq!(gather.attribute("action").map(read_back), Some(expected));
