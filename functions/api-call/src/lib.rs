@@ -16,16 +16,14 @@
 //! Promises: no call without a valid credential. A posted value cannot change the path to another
 //! one. The token is in no answer and no log.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+mod posted;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ring::digest;
 use secrecy::SecretString;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::json;
-use serde_json::value::RawValue;
 use shared::platform::Platform;
 use shared::platform::base_url::BaseUrl;
 use shared::platform::bearer::{self, Token};
@@ -39,16 +37,15 @@ use shared::platform::time::epoch;
 use shared::services::protected::{Api, Failed, Template};
 use shared::vendors::auth0::{self, tokens::Tokens};
 use shared::vendors::twilio::Credentials;
-use shared::vendors::twilio::webhook::{self, Form};
+use shared::vendors::twilio::webhook;
+
+use posted::{FRESH, Posted};
 
 const MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
-const VALUE_LIMIT: usize = 200;
 /// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>). A cold
 /// start may take two of them.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
-/// A signed request is valid for this many seconds: from its `time`, or from its first use.
-const FRESH: u64 = 5 * 60;
 /// How long a request without a time is remembered, in seconds.
 const REMEMBERED: u64 = 365 * 86_400;
 
@@ -116,27 +113,17 @@ impl Function for App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
-        let values = posted(request).ok_or_else(|| {
+        let values = Posted::read(&request.media_type(), request.body()).ok_or_else(|| {
             refused(
                 400,
                 "bad_body",
                 "the body must be a form, or a JSON object of texts and numbers, each named once",
             )
         })?;
-        let told = values.get("time").map(String::as_str);
-        if proof == Proof::Signature
-            && (told.is_some_and(|time| !is_fresh(time, now))
-                || (told.is_none() && hides_time(&values)))
-        {
+        if proof == Proof::Signature && values.are_stale(now) {
             return Err(Reply::refused(403, "stale"));
         }
-        let value = |name: &str| {
-            values
-                .get(name)
-                .map(String::as_str)
-                .filter(|value| value.len() <= VALUE_LIMIT)
-        };
-        let Some(path) = self.path.fill(value) else {
+        let Some(path) = self.path.fill(|name| values.get(name)) else {
             let names: Vec<&str> = self.path.names().collect();
             return Err(refused(
                 400,
@@ -147,7 +134,7 @@ impl Function for App {
                 ),
             ));
         };
-        if proof == Proof::Signature && told.is_none() {
+        if proof == Proof::Signature && !values.have_time() {
             // At the same time get the token for the API.
             let (is_replayed, ()) =
                 tokio::join!(self.is_replayed(request, now), self.api.warm_up(now));
@@ -240,78 +227,6 @@ impl App {
                 .number("first")
                 .is_none_or(|first| first + FRESH < epoch(now)),
         })
-    }
-}
-
-/// True if a time, in seconds since 1970, is now, as exactly as clocks and networks are.
-fn is_fresh(time: &str, now: SystemTime) -> bool {
-    let seconds: Option<u64> = time
-        .parse()
-        .ok()
-        .filter(|_| time.bytes().all(|byte| byte.is_ascii_digit()));
-    seconds.is_some_and(|seconds| seconds.abs_diff(epoch(now)) <= FRESH)
-}
-
-/// True if this form may be another form that contained a time. Twilio's signature has no
-/// separators between names and values, so it also matches if `time` is moved into the value before
-/// it.
-fn hides_time(values: &HashMap<String, String>) -> bool {
-    let mut pairs: Vec<_> = values.iter().collect();
-    pairs.sort_unstable();
-    let signed: String = pairs
-        .into_iter()
-        .flat_map(|(name, value)| [name.as_str(), value])
-        .collect();
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    signed
-        .match_indices("time")
-        .any(|(at, time)| digits(&signed[at + time.len()..]) >= 10)
-}
-
-/// The posted values by name. `None` if they cannot be read, or a name occurs twice.
-fn posted(request: &Request) -> Option<HashMap<String, String>> {
-    if request.media_type() == "application/json" {
-        return serde_json::from_slice(request.body())
-            .ok()
-            .map(|Object(values)| values);
-    }
-    let form = Form::parse(request.body()).filter(|form| !form.repeats())?;
-    Some(form.into_pairs().into_iter().collect())
-}
-
-/// The texts and numbers of a JSON object, numbers as they were written. Repeated names are an
-/// error: a plain map would keep the last.
-struct Object(HashMap<String, String>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members).map(Self)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = HashMap<String, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let (mut names, mut values) = (HashSet::new(), HashMap::new());
-        while let Some((name, value)) = members.next_entry::<String, &RawValue>()? {
-            if !names.insert(name.clone()) {
-                return Err(A::Error::custom("a name came twice"));
-            }
-            let text = match value.get().as_bytes() {
-                [b'"', ..] => Some(serde_json::from_str(value.get()).map_err(A::Error::custom)?),
-                [b'-' | b'0'..=b'9', ..] => Some(value.get().to_owned()),
-                _ => None,
-            };
-            values.extend(text.map(|text| (name, text)));
-        }
-        Ok(values)
     }
 }
 

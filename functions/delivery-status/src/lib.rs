@@ -22,9 +22,12 @@
 //! hash of the number, and nothing personal is logged.
 
 mod aws;
+mod decide;
 mod failover;
 mod feedback;
+mod path;
 mod receipts;
+mod report;
 mod run;
 mod used;
 
@@ -43,7 +46,7 @@ use shared::vendors::{clickatell, plivo, twilio, vonage};
 
 use failover::Failover;
 use feedback::Feedback;
-use run::Floors;
+use report::Floors;
 
 /// Receipts are small; Vonage's have some twenty parameters.
 const BODY_LIMIT: usize = 1024 * 1024;

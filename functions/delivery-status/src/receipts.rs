@@ -8,14 +8,15 @@ use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
 use shared::platform::table::Unavailable;
 use shared::platform::time::epoch;
-use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, Sent, State};
-use shared::rules::scoreboard::{self, Event, Line};
+use shared::rules::delivery::{self, DeliveryReceipt, Recorded, Reference, Sent, State};
+use shared::rules::scoreboard::{self, Line};
 use shared::rules::sms;
 use shared::services::providers::Name;
 use shared::vendors::twilio::webhook;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
-use crate::{App, BODY_LIMIT};
+use crate::path::{is_path_of_ours, split};
+use crate::{App, BODY_LIMIT, decide};
 
 /// A receipt's provider waits for the answer. A code that cannot be sent on within this time is left
 /// to the next run.
@@ -185,20 +186,10 @@ impl App {
         at: u64,
         now: SystemTime,
     ) -> Result<(), Unavailable> {
-        let is_code = receipt
-            .reference
-            .as_ref()
-            .is_some_and(|r| r.kind() == "code");
-        // An erased number has no hash in the journal any more.
-        let is_known = sent.number != "-";
-        match receipt.state {
-            // Another provider must not get around an opt-out, and none makes people take a call.
-            State::Undelivered(Reason::OptedOut | Reason::NotAnswered) => Ok(()),
-            State::Undelivered(_) if is_code && is_known => {
-                delivery::avoid(&sent.number, provider.word(), at, &self.table, now).await
-            }
-            _ => Ok(()),
+        if decide::is_avoided(receipt, sent) {
+            delivery::avoid(&sent.number, provider.word(), at, &self.table, now).await?;
         }
+        Ok(())
     }
 
     /// After a text's first final state: sends a kept code on, or deletes it. Returns the provider
@@ -229,13 +220,9 @@ impl App {
         let Some(reference) = &receipt.reference else {
             return;
         };
-        let event = match receipt.state {
-            State::OnItsWay => return,
-            State::Delivered => {
-                let waited = Duration::from_secs(epoch(now).saturating_sub(sent.at));
-                Event::Delivered(waited)
-            }
-            State::Undelivered(reason) => Event::Undelivered(reason),
+        let waited = Duration::from_secs(epoch(now).saturating_sub(sent.at));
+        let Some(event) = decide::event(receipt.state, waited) else {
+            return;
         };
         let line = Line {
             provider: provider.word().to_owned(),
@@ -245,7 +232,7 @@ impl App {
         let count = scoreboard::count(&line, reference, event, &self.table, now);
         let avoid = self.avoid(provider, receipt, sent, epoch(now), now);
         let feedback = async {
-            if matches!(receipt.state, State::Undelivered(_)) && reference.kind() == "code" {
+            if decide::is_lost_code(receipt) {
                 let (id, twilio) = (receipt.id.as_deref(), self.twilio.as_ref());
                 let feedback = &self.feedback;
                 feedback.tell(provider.word(), id, false, twilio, now).await;
@@ -266,21 +253,6 @@ fn sent_on(reply: Reply, next: Option<Name>) -> Reply {
         Some(name) => reply.field("next", name.word()).metric("SentAgain", 1),
         None => reply,
     }
-}
-
-/// The provider's name in a path, and what follows it.
-fn split(path: &str) -> (&str, Option<&str>) {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    match path.split_once('/') {
-        None => (path, None),
-        Some((provider, rest)) => (provider, Some(rest).filter(|rest| !rest.is_empty())),
-    }
-}
-
-/// True if what follows a provider's name is a path of this function itself.
-fn is_path_of_ours(rest: &str) -> bool {
-    let first = rest.split('/').next().unwrap_or_default();
-    ["twilio", "plivo", "vonage", "clickatell", "used"].contains(&first)
 }
 
 fn configured<T>(secret: Option<&Secret<T>>) -> Result<&Secret<T>, Reply> {

@@ -172,4 +172,60 @@ mod tests {
             assert!(hints.split(", ").count() >= 10, "{language}: {hints}");
         }
     }
+
+    fn menu(labels: &[&str]) -> Menu {
+        let entries = (1..).zip(labels);
+        let entries: Vec<String> = entries
+            .map(|(digit, label)| format!(r#"{{"digit":"{digit}","label":"{label}","exit":true}}"#))
+            .collect();
+        let text = format!("[{}]", entries.join(","));
+        let lookup = |name: &str| (name == "IVR_MENU").then(|| text.clone());
+        shared::platform::config::read(&lookup, |source| Menu::read(source, &[Language::ENGLISH]))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_named_by_its_digit_or_by_its_longest_label() {
+        let speaker = Speaker::of(Language::ENGLISH);
+        // A label without any word is in everything that is said.
+        let menu = menu(&["tickets", "Open tickets", "balance", "..."]);
+        for (speech, named) in [
+            ("one", Some("1")),
+            ("4", Some("4")),
+            ("seven", Some("7")),
+            ("my tickets", Some("1")),
+            ("OPEN, tickets!", Some("2")),
+            ("the open tickets please", Some("2")),
+            ("balance", Some("3")),
+            // Both labels are equally long.
+            ("balance and tickets", None),
+            ("rebalance", None),
+            ("balances", None),
+            ("something else", None),
+            ("", None),
+        ] {
+            assert_eq!(key(&menu, &speaker, speech).as_deref(), named, "{speech}");
+        }
+    }
+
+    #[test]
+    fn the_recogniser_is_told_labels_and_digits() {
+        let speaker = Speaker::of(Language::ENGLISH);
+        let told = menu_hints(&menu(&["Open  tickets!", "..."]), &speaker);
+        let digits = DigitWords::of(&speaker).hints();
+        assert!(digits.contains("seven"), "{digits}");
+        assert_eq!(told, format!("open tickets, {digits}"));
+        let longest = "ø".repeat(100);
+        let longer = "ø".repeat(101);
+        assert_eq!(
+            hints([&*longest, &longer, "x"].into_iter()),
+            format!("{longest}, x")
+        );
+    }
+
+    #[test]
+    fn a_mark_belongs_to_the_letter_before_it() {
+        assert_eq!(plain("E\u{301}te\u{301}! 2nd"), " e\u{301}te\u{301} 2nd ");
+        assert_eq!(plain("か\u{3099}、い"), " か\u{3099} い ");
+    }
 }

@@ -209,6 +209,19 @@ impl Speaker {
     }
 }
 
+#[cfg(test)]
+impl Speaker {
+    /// Who speaks the catalogue's words.
+    pub(crate) fn of(language: Language) -> Self {
+        Self {
+            words: Localizer::new(language),
+            voice: Voice::default(),
+            tag: language.speech(),
+            is_plain: false,
+        }
+    }
+}
+
 /// Reads `IVR_LANGUAGE`.
 fn fixed(source: &mut Source<'_>) -> Option<(Language, &'static str)> {
     let given = source.optional("IVR_LANGUAGE")?;

@@ -7,6 +7,8 @@
 //! Promises: a caller without the scope learns nothing about an account. An account number that
 //! does not exist and a text that cannot be an account number get the same answer.
 
+mod asked;
+
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -21,8 +23,9 @@ use shared::rules::account::AccountNumber;
 use shared::rules::phone::E164;
 use shared::vendors::auth0::access::{Access, Refusal};
 
+use asked::Asked;
+
 const SCOPE: &str = "read:accounts";
-const ACCOUNTS: &str = "/accounts";
 
 /// The function's settings and clients.
 pub struct App {
@@ -54,32 +57,21 @@ impl Function for App {
         if (request.method(), request.path()) == ("HEAD", "/") {
             return Ok(Reply::empty(204, "warm_up"));
         }
-        let number = request
-            .path()
-            .strip_prefix(ACCOUNTS)
-            .and_then(|rest| match rest {
-                "" => Some(None),
-                rest => rest
-                    .strip_prefix('/')
-                    .filter(|number| !number.contains('/'))
-                    .map(Some),
-            });
-        let Some(number) = number else {
+        let Some(asked) = Asked::read(request.path(), request.query()) else {
             return Err(Reply::refused(404, "not_found"));
         };
         if request.method() != "GET" {
             return Err(Reply::refused(405, "method_not_allowed").header("allow", "GET"));
         }
         self.authorize(request, now).await?;
-        let found = if let Some(number) = number {
-            self.by_number(number.parse().ok(), now).await
-        } else {
-            let phone = phone(request.query()).ok_or_else(|| {
+        let found = match asked {
+            Asked::Number(number) => self.by_number(number, now).await,
+            Asked::Phone(Some(phone)) => self.by_phone(&phone, now).await,
+            Asked::Phone(None) => {
                 let public =
                     "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678";
-                error(400, "bad_phone", public).metric("Refused", 1)
-            })?;
-            self.by_phone(&phone, now).await
+                return Err(error(400, "bad_phone", public).metric("Refused", 1));
+            }
         };
         match found.map_err(Failure::from)? {
             Some(account) => {
@@ -179,17 +171,6 @@ fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
     )
 }
 
-/// The phone in the query, if the query has nothing else.
-fn phone(query: &str) -> Option<E164> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let (name, value) = pairs.next()?;
-    if name == "phone" && pairs.next().is_none() {
-        value.parse().ok()
-    } else {
-        None
-    }
-}
-
 /// An account, as in the answer. Amounts are decimal texts.
 #[derive(Serialize)]
 struct Account {
@@ -233,30 +214,6 @@ impl Account {
                 currency: text(&balance, "currency"),
             }),
             payments: payments.collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_phone_and_nothing_else() {
-        assert_eq!(
-            phone("phone=%2B4512345678").unwrap().reveal(),
-            "+4512345678"
-        );
-        for query in [
-            "",
-            "phone=",
-            "phone=4512345678",
-            "phone=+4512345678",
-            "phone=%2B45&x=1",
-            "x=%2B4512345678",
-            "phone=%2B4512345678&phone=%2B4512345678",
-        ] {
-            assert!(phone(query).is_none(), "{query}");
         }
     }
 }

@@ -29,6 +29,7 @@ mod rs256;
 mod secrets;
 mod several_limits;
 mod signatures;
+mod signed_receipts;
 mod table;
 mod tls;
 mod tokens;

@@ -296,4 +296,39 @@ mod tests {
             assert_eq!(label.get(other), Some("tickets"));
         }
     }
+
+    #[test]
+    fn an_entry_has_one_digit() {
+        let menu = |digit: &str| {
+            let text = format!(r#"[{{"digit":"{digit}","label":"x","exit":true}}]"#);
+            parse(&text, &[Language::ENGLISH])
+        };
+        for digit in ["0", "9"] {
+            assert_eq!(menu(digit).unwrap().0[0].digit, digit);
+        }
+        for digit in ["", "12", "x", "*", "#", "\u{661}"] {
+            let whys = menu(digit).unwrap_err();
+            assert_eq!(whys, ["must give each entry one digit of its own"]);
+        }
+    }
+
+    #[test]
+    fn a_label_has_at_most_100_characters() {
+        let menu = |length| {
+            let label = "ø".repeat(length);
+            let text = format!(r#"[{{"digit":"1","label":"{label}","exit":true}}]"#);
+            parse(&text, &[Language::ENGLISH])
+        };
+        assert!(menu(100).is_ok());
+        let whys = menu(101).unwrap_err();
+        assert_eq!(whys, ["entry 1: label is longer than 100 characters"]);
+    }
+
+    #[test]
+    fn a_sentence_may_have_several_places() {
+        let text =
+            r#"[{"digit":"1","label":"x","path":"/a/{account}","say":"{a.b} of {c}, {a.b}."}]"#;
+        let menu = parse(text, &[Language::ENGLISH]).unwrap();
+        assert!(matches!(menu.0[0].action, Action::Tell { .. }));
+    }
 }

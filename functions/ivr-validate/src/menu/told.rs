@@ -194,4 +194,61 @@ mod tests {
             assert!(!is_day(text), "{text}");
         }
     }
+
+    #[test]
+    fn a_message_of_the_catalogue_has_its_values() {
+        let speaker = Speaker::of(words::Language::ENGLISH);
+        let found = json!({"amount": "12.50", "currency": "E\u{e000}UR", "date": "2026-11-02"});
+        let places = [
+            ("amount", "amount"),
+            ("currency", "currency"),
+            ("date", "date"),
+        ];
+        let told = |places: &[(&str, &str)]| {
+            values(&found, None).message(&speaker, &words::LAST_PAYMENT, places)
+        };
+        let expected = Utterance::default()
+            .text("Your last payment was ")
+            .text("12,50")
+            .text(" ")
+            .text("EUR")
+            .text(" on ")
+            .value("2026-11-02", ReadAs::Date)
+            .text(".");
+        assert_eq!(told(&places), Some(expected));
+        let missing = [places[0], places[1], ("date", "nothing.there")];
+        assert_eq!(told(&missing), None);
+    }
+
+    #[test]
+    fn only_an_amount_with_decimals_has_a_separator() {
+        for text in ["12.50", "-12.50", "0.5"] {
+            assert!(is_decimal(text), "{text}");
+        }
+        for text in [
+            "12", "-", ".", ".5", "5.", "-.5", "1.2.3", "1,5", "--1.5", "+1.5", "1.-5", "x.5",
+            "5.x",
+        ] {
+            assert!(!is_decimal(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_has_a_year_a_month_and_a_day() {
+        for text in ["2026-01-01", "2026-12-31", "0000-01-01"] {
+            assert!(is_day(text), "{text}");
+        }
+        for text in [
+            "2026-00-01",
+            "2026-01-00",
+            "+026-01-01",
+            "2026-+1-01",
+            "2026-01-+1",
+            "2026-01-1",
+            "2026-01",
+            "",
+        ] {
+            assert!(!is_day(text), "{text}");
+        }
+    }
 }
