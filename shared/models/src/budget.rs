@@ -123,6 +123,11 @@ impl Protocol for Budgets {
         true
     }
 
+    // Else a copy that woke before the memory of a code ended could claim the code after it, with the clock of before.
+    fn is_ended_when_late(&self) -> bool {
+        self.copies
+    }
+
     fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
         world.is_next(caller)
     }
