@@ -295,7 +295,7 @@ fn receipts(letter: u8, body: &[u8], reference: &str) -> Option<Vec<DeliveryRece
         b'v' | b'q' | b'j' => {
             let request = match letter {
                 b'v' => posted("/vonage", FORM, &json!({}), body),
-                b'q' => asked("/vonage", str::from_utf8(body).ok()?),
+                b'q' => asked("/vonage", str::from_utf8(body).ok()?)?,
                 _ => posted("/vonage", JSON, &json!({}), body),
             };
             let dlr = vendors::vonage::receipt::authenticate(&request, &senders.vonage, now());
