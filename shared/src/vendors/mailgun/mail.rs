@@ -64,9 +64,11 @@ impl<'a> StoredMail<'a> {
             let mut tags = header.split(',').map(str::trim);
             tags.find(|tag| !tag.is_empty()).map(str::to_owned)
         });
-        let mut dkim = form.headers("X-Mailgun-Dkim-Check-Result").peekable();
-        let dkim_passed =
-            dkim.peek().is_some() && dkim.all(|result| result.eq_ignore_ascii_case("pass"));
+        // The list of headers counts too: a verdict must not hide there.
+        let verdicts = form.all_headers("X-Mailgun-Dkim-Check-Result");
+        let verdicts = verdicts.unwrap_or_default();
+        let is_pass = |verdict: &String| verdict.eq_ignore_ascii_case("pass");
+        let dkim_passed = !verdicts.is_empty() && verdicts.iter().all(is_pass);
         let message = form
             .headers("Message-Id")
             .next()
