@@ -25,6 +25,9 @@ mod recipient;
 mod tag;
 mod user;
 
+/// For the fuzzers.
+pub use recipient::Recipient;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

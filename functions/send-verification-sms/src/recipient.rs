@@ -10,7 +10,7 @@ const PATTERN_LIMIT: usize = 1 << 20;
 
 /// How a recipient address contains the phone number, and whether it must contain a tag.
 #[derive(Debug)]
-pub(crate) struct Recipient {
+pub struct Recipient {
     /// Matches the whole address, with a group `phone`, and with a tag also a group `tag`. `None`
     /// if the setting is not valid.
     pattern: Option<Regex>,
@@ -18,14 +18,16 @@ pub(crate) struct Recipient {
 }
 
 /// The parts of a recipient address.
-pub(crate) struct Addressee<'a> {
-    pub(crate) phone: E164,
+pub struct Addressee<'a> {
+    /// The phone number.
+    pub phone: E164,
     /// The text in the place of the tag, if a tag is required. Not checked yet.
-    pub(crate) tag: Option<&'a str>,
+    pub tag: Option<&'a str>,
 }
 
 impl Recipient {
-    pub(crate) fn read(source: &mut Source<'_>, tagged: bool) -> Self {
+    /// Reads the settings; problems are noted in `source`. `tagged`: each address needs a tag.
+    pub fn read(source: &mut Source<'_>, tagged: bool) -> Self {
         let pattern = source.optional("RECIPIENT_PATTERN");
         let pattern = pattern.unwrap_or_else(|| plus(source, tagged));
         let pattern = whole(&pattern).map_err(|error| {
@@ -50,7 +52,7 @@ impl Recipient {
     }
 
     /// Reads phone and tag from an address. The address must match as a whole.
-    pub(crate) fn parse<'a>(&self, address: &'a str) -> Option<Addressee<'a>> {
+    pub fn parse<'a>(&self, address: &'a str) -> Option<Addressee<'a>> {
         let groups = self.pattern.as_ref()?.captures(address.as_bytes())?;
         let group = |name| str::from_utf8(groups.name(name)?.as_bytes()).ok();
         let phone = group("phone")?;

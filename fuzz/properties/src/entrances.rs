@@ -14,7 +14,9 @@ use shared::platform::request::Request;
 use shared::platform::runtime::{Function, now};
 use tokio::runtime::Runtime;
 
+use crate::mails::is_signed_by_sender;
 use crate::proofs::Proof;
+use crate::requests::decoded;
 
 /// After so many requests the world is a new one: limits are full by then.
 const REQUESTS: u64 = 2_000;
@@ -311,7 +313,7 @@ impl World {
             assert!(is_refused, "{name}{path}: {status} {outcome}");
         }
         if outcome == "sent" && !setting.is_empty() && matches!(proof, Proof::Mailgun) {
-            let is_signed = crate::mails::is_signed_by_sender(sent);
+            let is_signed = is_signed_by_sender(&decoded(sent));
             assert!(is_signed, "{outcome}: a mail that its sender did not sign");
         }
         Some(Told {

@@ -14,8 +14,11 @@ mod documents;
 mod entrances;
 mod mails;
 mod markup;
+mod posts;
 mod proofs;
+mod receipts;
 mod requests;
+mod senders;
 mod settings;
 mod signatures;
 mod texts;
@@ -24,6 +27,8 @@ mod tokens;
 pub use codes::cognito;
 pub use documents::{html, link};
 pub use entrances::{Told, entrance, told};
+pub use posts::mail;
+pub use receipts::receipt;
 pub use requests::{event, form};
 pub use settings::setting;
 pub use signatures::signature;
@@ -34,7 +39,7 @@ pub use tokens::jwt;
 pub type Property = fn(&[u8]);
 
 /// All properties, by the name of their fuzzer and of their corpus.
-pub const PROPERTIES: [(&str, Property); 12] = [
+pub const PROPERTIES: [(&str, Property); 14] = [
     ("cognito", cognito),
     ("entrance", entrance),
     ("event", event),
@@ -42,7 +47,9 @@ pub const PROPERTIES: [(&str, Property); 12] = [
     ("html", html),
     ("jwt", jwt),
     ("link", link),
+    ("mail", mail),
     ("phone", phone),
+    ("receipt", receipt),
     ("segments", segments),
     ("setting", setting),
     ("signature", signature),

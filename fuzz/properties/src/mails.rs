@@ -2,15 +2,12 @@
 
 use serde_json::Value;
 
-use crate::requests::decoded;
-
 /// The domain of every sender that the functions know.
 const SENDERS: &str = "acme.example";
 
 /// Whether a mail names no signer but its sender, Mailgun found its signature good, and the
 /// signature covers the recipient.
-pub(crate) fn is_signed_by_sender(form: &[u8]) -> bool {
-    let fields = decoded(form);
+pub(crate) fn is_signed_by_sender(fields: &[(String, String)]) -> bool {
     let listed = fields.iter().filter(|(name, _)| name == "message-headers");
     let listed: Vec<(String, String)> = listed
         .filter_map(|(_, list)| serde_json::from_str::<Vec<Vec<Value>>>(list).ok())
