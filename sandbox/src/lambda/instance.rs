@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    os::unix::process::ExitStatusExt as _,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -18,6 +19,9 @@ use super::{
     invocations::{Core, Line, Reply},
 };
 use crate::wire::{News, lock};
+
+/// The number of the signal (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/kill.html>).
+const SIGKILL: i32 = 9;
 
 /// One execution environment.
 pub(super) struct Instance {
@@ -107,7 +111,9 @@ pub(super) async fn supervise(instance: Arc<Instance>, mut command: Command) {
         let over = core.observe(|observed| {
             observed.pids.remove(&index);
             observed.exits.push(status);
-            let over = !observed.ready.remove(&index) || observed.stopping;
+            // Lambda starts a process again that was killed while it started.
+            let had_started = observed.ready.remove(&index) || status.signal() == Some(SIGKILL);
+            let over = !had_started || observed.stopping;
             if over {
                 observed.alive -= 1;
                 let last = observed

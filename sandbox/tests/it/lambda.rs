@@ -80,6 +80,25 @@ async fn a_process_that_ends_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_process_that_is_killed_while_it_starts_is_started_again() {
+    let sandbox = Sandbox::start().await;
+    let lambda = sandbox.run(FUNCTION, &echo()).await;
+    for killed in 0..10 {
+        let pid = loop {
+            match lambda.pids().first() {
+                Some(pid) => break *pid,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        lambda.kill(pid).await;
+        lambda.wait_exits(killed + 1).await;
+    }
+    lambda.wait_ready().await.unwrap();
+    let told = json!({ "do": "this" });
+    assert_eq!(lambda.invoke(told.clone()).await, Ok(told));
+}
+
+#[tokio::test]
 async fn a_process_that_takes_too_long_is_killed() {
     let mut sandbox = Sandbox::start().await;
     sandbox.set_timeout(Duration::from_millis(500));

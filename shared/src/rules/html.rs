@@ -62,7 +62,13 @@ fn read_in_pieces(text: &str) -> (Option<Document>, usize) {
     if text.len() > SIZE_LIMIT {
         return (None, 0);
     }
-    let tokenizer = Tokenizer::new(Reader::default(), TokenizerOpts::default());
+    // The tokenizer would take a mark away wherever a piece begins with one.
+    let options = TokenizerOpts {
+        discard_bom: false,
+        ..TokenizerOpts::default()
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let tokenizer = Tokenizer::new(Reader::default(), options);
     let reader = &tokenizer.sink;
     let (mut rest, mut count, mut dividers) = (text, 0, 0);
     while !rest.is_empty() {
@@ -290,6 +296,15 @@ mod tests {
                 links.len(),
                 "{document}"
             );
+        }
+    }
+
+    #[test]
+    fn only_the_mark_at_the_beginning_is_no_part_of_the_text() {
+        let link = format!("{}\u{feff}b", "a".repeat(PIECE - "<a href=".len()));
+        for mark in ["", "\u{feff}"] {
+            let document = read(&format!("{mark}<a href={link}>")).unwrap();
+            assert_eq!(document.links, [&*link]);
         }
     }
 
