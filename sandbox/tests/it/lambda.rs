@@ -8,6 +8,7 @@ use sandbox::{
     wire::client,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 const FUNCTION: &str = "receive-confirmation-sms";
 
@@ -84,13 +85,16 @@ async fn a_process_that_is_killed_while_it_starts_is_started_again() {
     let sandbox = Sandbox::start().await;
     let lambda = sandbox.run(FUNCTION, &echo()).await;
     for killed in 0..10 {
-        let pid = loop {
-            match lambda.pids().first() {
-                Some(pid) => break *pid,
-                None => tokio::task::yield_now().await,
+        let started = async {
+            loop {
+                match lambda.pids().first() {
+                    Some(pid) => break *pid,
+                    None => tokio::task::yield_now().await,
+                }
             }
         };
-        lambda.kill(pid).await;
+        let pid = timeout(Duration::from_secs(30), started).await;
+        lambda.kill(pid.expect("a process")).await;
         lambda.wait_exits(killed + 1).await;
     }
     lambda.wait_ready().await.unwrap();
