@@ -24,9 +24,9 @@ fn rules() -> Rules {
     config::read(&lookup, Rules::read).expect("the settings are sound")
 }
 
-/// Any document can be read, a second parser finds the same in it, and its one trusted link is judged. A document that was written from
-/// lines has exactly these lines as its links, its forms, their hidden fields, its base and its
-/// language.
+/// Any document can be read, a second parser finds the same in it, and its one trusted link is
+/// judged. A document that was written from lines has exactly these lines as its links, its forms,
+/// their hidden fields, its base and its language.
 pub fn html(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(document) = html::read(&text) {

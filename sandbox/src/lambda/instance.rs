@@ -112,8 +112,8 @@ pub(super) async fn supervise(instance: Arc<Instance>, mut command: Command) {
             observed.pids.remove(&index);
             observed.exits.push(status);
             // Lambda starts a process again that was killed while it started.
-            let had_started = observed.ready.remove(&index) || status.signal() == Some(SIGKILL);
-            let over = !had_started || observed.stopping;
+            let is_replaced = observed.ready.remove(&index) || status.signal() == Some(SIGKILL);
+            let over = !is_replaced || observed.stopping;
             if over {
                 observed.alive -= 1;
                 let last = observed

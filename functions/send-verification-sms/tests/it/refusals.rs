@@ -562,6 +562,12 @@ async fn a_good_verdict_where_it_is_demanded() {
         )
         .await;
     }
+    // One that is only in the list of headers.
+    let mut listed = scene.fields(&scene.mail());
+    let list = format!("[[\"{VERDICT}\", \"Fail\"]]");
+    set(&mut listed, "message-headers", &list);
+    assert_eq!(scene.post(&listed).await.status, 406);
+    scene.logged("dkim_not_passed").await;
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!(scene.texts(), 1);
 }
