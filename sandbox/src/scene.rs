@@ -55,6 +55,10 @@ pub fn never_written() -> BTreeSet<String> {
     all.map(|text| (*text).to_owned()).collect()
 }
 
+/// Scenes of one test executable start one after the other. The starts of dozens of processes at the
+/// same time would take the time that a function in another scene has for its answer.
+static STARTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A sandbox with one function of the template running in it.
 pub struct Scene {
     /// The function. It is dropped before the sandbox. The sandbox then fails the test if a
@@ -67,7 +71,7 @@ pub struct Scene {
 
 impl Scene {
     /// Runs the function in this many processes. `settings` replace the sandbox's own. Returns when
-    /// the first process is ready.
+    /// all of them are ready.
     pub async fn start(
         sandbox: Sandbox,
         function: &str,
@@ -75,6 +79,7 @@ impl Scene {
         processes: usize,
         settings: &[Setting<'_>],
     ) -> Self {
+        let _alone = STARTING.lock().await;
         let scene = Self::launch(sandbox, function, binary, processes, settings).await;
         scene
             .lambda
