@@ -65,7 +65,7 @@ fn pages() -> Vec<Page> {
     docs.chain(others).map(|path| page(&path)).collect()
 }
 
-/// As GitHub makes anchors of headings: lower case, without punctuation, blanks as dashes.
+/// As GitHub makes anchors of headings: lower case, without punctuation, blanks as dashes. And those that the page names itself.
 fn anchors(page: &Page) -> BTreeSet<String> {
     let headings = page.lines.iter().filter(|line| line.starts_with('#'));
     let slug = |heading: &String| -> String {
@@ -75,7 +75,12 @@ fn anchors(page: &Page) -> BTreeSet<String> {
             .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     };
-    headings.map(slug).collect()
+    let ids = page
+        .lines
+        .iter()
+        .flat_map(|line| line.split("<a id=\"").skip(1));
+    let named = ids.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()));
+    headings.map(slug).chain(named).collect()
 }
 
 /// The backquoted words of a text.

@@ -1,11 +1,18 @@
-//! `docs/security.md` names tests as evidence: each of them exists where its link leads.
+//! `docs/security.md` names tests as evidence: each of them exists where its link leads. Each attack has a number, and none is lost.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use sandbox::template::root;
 
-/// Where the table ends whose rows need tests.
+/// Where the tables end whose rows need tests. Lists follow.
 const END: &str = "## Checked by scripts";
+
+/// How many numbers the page has. A new row has the next one. Others link to a number, so no other attack gets it: the number of a row
+/// that goes stands in the row or line that tells of its attack now.
+const NUMBERS: u32 = 261;
+
+/// The head of each table.
+const HEAD: &str = "| no. | attack or fault | what happens | tests |\n| --- | --- | --- | --- |\n";
 
 /// A test that a row names: its function and the linked file, as written in the page.
 #[derive(Debug, PartialEq)]
@@ -47,13 +54,49 @@ fn defines(source: &str, function: &str) -> bool {
     false
 }
 
-/// The rows of the page's tables that need tests, and what is wrong with them. Links lead from `folder`.
-fn judge(page: &str, folder: &Path) -> (usize, Vec<String>) {
-    let (mut rows, mut wrong) = (0, Vec::new());
+/// The rows of the page's tables that need tests.
+fn rows(page: &str) -> impl Iterator<Item = &str> {
     let tables = page.split(END).next().unwrap_or_default().lines();
     let told = tables.filter(|line| line.starts_with("| ") && !line.starts_with("| --- "));
-    for row in told.filter(|row| !row.starts_with("| attack or fault ")) {
-        rows += 1;
+    told.filter(|row| !HEAD.starts_with(row))
+}
+
+/// The number that an anchor shows: `<a id="n7"></a>7`.
+fn number(anchor: &str) -> Option<u32> {
+    let (id, shown) = anchor.strip_prefix("<a id=\"n")?.split_once("\"></a>")?;
+    (id == shown).then(|| id.parse().ok())?
+}
+
+/// What is wrong with the numbers of the page: each row and each line of the lists has one or more of its own, and they are 1 to `last`.
+fn misnumbered(page: &str, last: u32) -> Vec<String> {
+    let lists = page.split(END).nth(1).unwrap_or_default().lines();
+    let lines = lists.filter_map(|line| line.strip_prefix("* "));
+    let lines = lines.map(|line| (line, line.split(". ").next()));
+    let rows = rows(page).map(|row| (row, row[2..].split(" | ").next()));
+    let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (line, anchors) in rows.chain(lines) {
+        for anchor in anchors.unwrap_or_default().split(", ") {
+            match number(anchor) {
+                Some(number) if seen.insert(number) => {}
+                Some(number) => wrong.push(format!("{number} is there twice: {line}")),
+                None => wrong.push(format!("no number: {line}")),
+            }
+        }
+    }
+    let all: BTreeSet<u32> = (1..=last).collect();
+    wrong.extend(all.difference(&seen).map(|n| format!("{n} is gone")));
+    wrong.extend(
+        seen.difference(&all)
+            .map(|n| format!("{n} is not the next")),
+    );
+    wrong
+}
+
+/// How many rows of the page's tables need tests, and what is wrong with them. Links lead from `folder`.
+fn judge(page: &str, folder: &Path) -> (usize, Vec<String>) {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for row in rows(page) {
+        count += 1;
         let tests = named(row);
         if tests.is_empty() {
             wrong.push(format!("no test: {row}"));
@@ -66,7 +109,7 @@ fn judge(page: &str, folder: &Path) -> (usize, Vec<String>) {
             }
         }
     }
-    (rows, wrong)
+    (count, wrong)
 }
 
 #[test]
@@ -80,14 +123,38 @@ fn every_row_names_tests_that_exist() {
 }
 
 #[test]
+fn no_number_of_the_page_is_lost() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let wrong = misnumbered(&page, NUMBERS);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn seeded_mistakes_in_the_numbers_are_found() {
+    let page =
+        |row: &str, line: &str| format!("{HEAD}| {row} | a | b | c |\n{END}\n\n* {line} d\n");
+    let [one, two, three] = [1, 2, 3].map(|n| format!("<a id=\"n{n}\"></a>{n}"));
+    let (row, line) = (format!("{one}, {two}"), format!("{three}."));
+    assert!(misnumbered(&page(&row, &line), 3).is_empty());
+    for (row, line, told) in [
+        (&*one, &*line, "2 is gone"),
+        ("", &line, "no number: |  | a"),
+        ("1, 2", &line, "no number: | 1, 2 | a"),
+        (&row, "", "no number:  d"),
+        (&row, &format!("{two}."), "2 is there twice: "),
+        (&row, &line.replace("n3", "n4"), "no number: "),
+        (&row, &line.replace('3', "4"), "4 is not the next"),
+    ] {
+        let wrong = misnumbered(&page(row, line), 3);
+        assert!(wrong.iter().any(|one| one.contains(told)), "{wrong:?}");
+    }
+}
+
+#[test]
 fn seeded_mistakes_in_the_page_are_found() {
     let docs = root().join("docs");
     let here = "../sandbox/tests/it/security.rs";
-    let page = |tests: &str| {
-        format!(
-            "| attack or fault | what happens | tests |\n| --- | --- | --- |\n| a | b | {tests} |\n"
-        )
-    };
+    let page = |tests: &str| format!("{HEAD}| 1 | a | b | {tests} |\n");
     let good = format!("[`every_row_names_tests_that_exist`]({here})");
     assert_eq!(judge(&page(&good), &docs), (1, vec![]));
     for (tests, told) in [
