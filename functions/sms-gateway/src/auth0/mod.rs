@@ -2,7 +2,7 @@
 //! gateway of a passwordless connection posts one, a custom phone provider Action the other.
 
 mod credential;
-mod posted;
+pub(crate) mod posted;
 
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ pub(crate) struct Auth0 {
     credentials: Secret<Credentials>,
     /// What a JWT for this gateway must say; `None` if no JWT is accepted.
     token: Option<Expected>,
-    code_life: Duration,
+    pub(crate) code_life: Duration,
 }
 
 impl Auth0 {

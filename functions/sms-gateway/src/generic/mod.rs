@@ -3,7 +3,7 @@
 
 mod credential;
 mod mapping;
-mod posted;
+pub(crate) mod posted;
 mod signature;
 
 use std::sync::Arc;
@@ -35,9 +35,9 @@ pub(crate) struct Generic {
     credentials: Secret<Credentials>,
     signature_header: String,
     max_age: u64,
-    mapping: Mapping,
-    text: CodeText,
-    life: Duration,
+    pub(crate) mapping: Mapping,
+    pub(crate) text: CodeText,
+    pub(crate) life: Duration,
 }
 
 impl Generic {

@@ -5,7 +5,7 @@
 //! answer in time it sends the code itself. So a failure is final for its event, and an unknown
 //! outcome is answered `PENDING`: otherwise two texts could arrive.
 
-mod posted;
+pub(crate) mod posted;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -48,8 +48,8 @@ impl Content for Credentials {
 pub(crate) struct Okta {
     credentials: Secret<Credentials>,
     /// How long a code is valid if Okta does not say it.
-    code_life: Duration,
-    words: Arc<Words>,
+    pub(crate) code_life: Duration,
+    pub(crate) words: Arc<Words>,
 }
 
 impl Okta {

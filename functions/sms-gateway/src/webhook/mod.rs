@@ -6,7 +6,7 @@
 //! success: the text may be on its way, and the code in it must be valid. A failed hook leaves no
 //! code, so nothing may be sent after Supabase has stopped to wait.
 
-mod posted;
+pub(crate) mod posted;
 mod signature;
 
 use std::sync::Arc;
@@ -38,8 +38,8 @@ const WORTH_A_RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Webhook {
     secrets: Secret<Secrets>,
     max_age: u64,
-    text: CodeText,
-    life: Duration,
+    pub(crate) text: CodeText,
+    pub(crate) life: Duration,
 }
 
 impl Webhook {
