@@ -39,9 +39,7 @@ use shared::vendors::auth0::{self, tokens::Tokens};
 use shared::vendors::twilio::Credentials;
 use shared::vendors::twilio::webhook;
 
-use posted::FRESH;
-/// For the fuzzers.
-pub use posted::Posted;
+use posted::{FRESH, Posted};
 
 const MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -50,6 +48,13 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
 /// How long a request without a time is remembered, in seconds.
 const REMEMBERED: u64 = 365 * 86_400;
+
+/// For the fuzzers: what a JSON body says under these names. `None`: it cannot be read.
+pub fn posted(body: &[u8], names: &[&str]) -> Option<Vec<Option<String>>> {
+    let posted = Posted::read("application/json", body)?;
+    let values = names.iter().map(|name| posted.get(name));
+    Some(values.map(|value| value.map(str::to_owned)).collect())
+}
 
 /// How a caller has proved its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,11 +15,11 @@ const VALUE_LIMIT: usize = 200;
 
 /// The posted values by name.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Posted(HashMap<String, String>);
+pub(crate) struct Posted(HashMap<String, String>);
 
 impl Posted {
     /// Reads a form or a JSON object. `None` if it cannot be read, or a name occurs twice.
-    pub fn read(media_type: &str, body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(media_type: &str, body: &[u8]) -> Option<Self> {
         if media_type == "application/json" {
             return serde_json::from_slice(body)
                 .ok()
@@ -30,7 +30,7 @@ impl Posted {
     }
 
     /// A value for the path; `None` without one, and if it is too long.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
             .map(String::as_str)
@@ -43,7 +43,7 @@ impl Posted {
     }
 
     /// Whether signed values are of another time, or may once have had one.
-    pub fn are_stale(&self, now: SystemTime) -> bool {
+    pub(crate) fn are_stale(&self, now: SystemTime) -> bool {
         match self.0.get("time") {
             Some(time) => !is_fresh(time, now),
             None => hides_time(&self.0),

@@ -9,7 +9,8 @@ use shared::rules::voice::Said;
 use shared::vendors::cognito::event::Event;
 
 use crate::gateway::Message;
-use crate::{App, auth0, generic, okta, webhook};
+use crate::posted::Wrong;
+use crate::{App, generic, webhook};
 
 /// A message as it was read. No `Debug`: it holds a code.
 pub struct Told {
@@ -48,16 +49,16 @@ impl App {
     ) -> Result<Told, &'static str> {
         let all = &self.entrances;
         let switched_off = "not_found";
+        let outcome = |wrong: Wrong| wrong.outcome;
         Ok(match path {
             "/" => {
                 let entrance = all.auth0.as_ref().ok_or(switched_off)?;
-                let read = auth0::posted::parse(body, entrance.code_life, can_call);
-                told(read.map_err(|wrong| wrong.outcome)?.1)
+                let (_, message) = entrance.read_body(body, can_call).map_err(outcome)?;
+                told(message)
             }
             "/okta" => {
                 let entrance = all.okta.as_ref().ok_or(switched_off)?;
-                let words = &entrance.words;
-                let asked = okta::posted::parse(body, entrance.code_life, words, now).await?;
+                let asked = entrance.read_body(body, now).await?;
                 Told {
                     by_voice: asked.by_voice,
                     ..told(asked.message)
@@ -65,15 +66,13 @@ impl App {
             }
             webhook::PATH => {
                 let entrance = all.webhook.as_ref().ok_or(switched_off)?;
-                let read = webhook::posted::parse(body, &entrance.text, entrance.life, now).await;
-                told(read.map_err(|wrong| wrong.outcome)?.message)
+                let hook = entrance.read_body(body, now).await;
+                told(hook.map_err(outcome)?.message)
             }
             generic::PATH => {
                 let entrance = all.generic.as_ref().ok_or(switched_off)?;
-                let (mapping, text) = (&entrance.mapping, &entrance.text);
-                let read =
-                    generic::posted::parse(body, mapping, text, entrance.life, can_call, now).await;
-                told(read.map_err(|wrong| wrong.outcome)?)
+                let message = entrance.read_body(body, can_call, now).await;
+                told(message.map_err(outcome)?)
             }
             _ => {
                 let entrance = all.cognito.as_ref().ok_or(switched_off)?;

@@ -7,7 +7,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use api_call::Posted;
+use api_call::posted;
 use delivery_status::used_number;
 use provision_numbers::noted;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use shared::platform::runtime::Function;
 use sms_gateway::{App, Told};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::senders::{JSON, now};
+use crate::senders::now;
 use tree::{Style, Tree};
 use written::Words;
 
@@ -149,12 +149,12 @@ fn meaning(told: Told) -> Meaning {
 
 /// The values that a flow may use. Their names are those of the body.
 fn values(body: &[u8]) -> Option<String> {
-    let posted = Posted::read(JSON, body)?;
-    let _stale = posted.are_stale(now());
-    let names = str::from_utf8(body).ok().and_then(Tree::read);
-    let names = names.as_ref().and_then(Tree::members).unwrap_or_default();
-    let value = |name: &str| posted.get(name).map(|value| format!("{name}={value}"));
-    let values = names.iter().filter_map(|(name, _)| value(name));
+    let tree = str::from_utf8(body).ok().and_then(Tree::read);
+    let members = tree.as_ref().and_then(Tree::members).unwrap_or_default();
+    let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    let found = posted(body, &names)?;
+    let pairs = names.into_iter().zip(found);
+    let values = pairs.filter_map(|(name, value)| Some(format!("{name}={}", value?)));
     let mut values: Vec<String> = values.collect();
     values.sort_unstable();
     Some(values.join("\n"))

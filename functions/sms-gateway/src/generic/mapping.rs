@@ -6,7 +6,7 @@ use shared::platform::config::Source;
 
 /// The pointers. Those that are `None` are not in the mapping.
 #[derive(Debug, Default)]
-pub(crate) struct Mapping {
+pub(super) struct Mapping {
     pub(super) recipient: Pointer,
     /// The text as it is sent. It is taken before the code.
     pub(super) text: Pointer,

@@ -11,7 +11,7 @@ use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
 
 /// Reads a request body. `can_call`: a call is possible.
-pub(crate) async fn parse(
+pub(super) async fn parse(
     body: &[u8],
     mapping: &Mapping,
     code_text: &CodeText,

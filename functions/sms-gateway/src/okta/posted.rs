@@ -75,7 +75,7 @@ struct Profile {
 /// Reads a request body. The error is the outcome for the log.
 ///
 /// `life` is how long a code is valid whose end Okta does not say.
-pub(crate) async fn parse(
+pub(super) async fn parse(
     body: &[u8],
     life: Duration,
     words: &Words,

@@ -30,7 +30,7 @@ impl Hook {
 }
 
 /// Reads a request body.
-pub(crate) async fn parse(
+pub(super) async fn parse(
     body: &[u8],
     text: &CodeText,
     life: Duration,

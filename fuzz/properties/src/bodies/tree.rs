@@ -200,7 +200,7 @@ impl Style {
         json.push('"');
         for (at, c) in text.chars().enumerate() {
             let must = c < ' ' || matches!(c, '"' | '\\');
-            if must || self.has(8) && (at % 2 == 0 || self.has(16)) {
+            if must || self.has(8) && (at.is_multiple_of(2) || self.has(16)) {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
                     let _ = write!(json, "\\u{unit:04x}");

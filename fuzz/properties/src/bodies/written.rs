@@ -202,7 +202,7 @@ impl Words {
 fn change(tree: &mut Tree, kind: usize, other: &Tree) {
     match tree {
         // As serde's readers of structs take them, and nobody sends them.
-        Tree::Object(members) if kind % 4 == 0 => {
+        Tree::Object(members) if kind.is_multiple_of(4) => {
             let values = members.iter().map(|(_, value)| value.clone());
             *tree = Tree::List(values.collect());
         }
