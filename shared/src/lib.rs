@@ -5,6 +5,7 @@
 //! | the definition of a function, and the work of every `main`: settings, warm-up, the loop, the log line | [`platform::runtime`] |
 //! | the base of every function: the HTTP client, the table, the secrets | [`platform`] |
 //! | a Function URL event as a request, and the first refusals | [`platform::request`] |
+//! | what must be an object in a JSON body | [`platform::object`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
 //! | figures with dimensions of their own, for graphs | [`platform::figures`] |
 //! | environment variables, all problems at once | [`platform::config`], [`platform::base_url`] |

@@ -49,6 +49,13 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
 /// How long a request without a time is remembered, in seconds.
 const REMEMBERED: u64 = 365 * 86_400;
 
+/// For the fuzzers: what a JSON body says under these names. `None`: it cannot be read.
+pub fn posted(body: &[u8], names: &[&str]) -> Option<Vec<Option<String>>> {
+    let posted = Posted::read("application/json", body)?;
+    let values = names.iter().map(|name| posted.get(name));
+    Some(values.map(|value| value.map(str::to_owned)).collect())
+}
+
 /// How a caller has proved its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {

@@ -47,6 +47,8 @@ use shared::vendors::{clickatell, plivo, twilio, vonage};
 use failover::Failover;
 use feedback::Feedback;
 use report::Floors;
+/// For the fuzzers.
+pub use used::used_number;
 
 /// Receipts are small; Vonage's have some twenty parameters.
 const BODY_LIMIT: usize = 1024 * 1024;

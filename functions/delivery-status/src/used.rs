@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 use shared::platform::bearer;
+use shared::platform::object::Object;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::rules::delivery::{self, Used};
@@ -17,6 +18,12 @@ const JSON: [&str; 1] = ["application/json"];
 #[derive(Deserialize)]
 struct Posted {
     recipient: String,
+}
+
+/// The number in a body.
+pub fn used_number(body: &[u8]) -> Option<E164> {
+    let Object(posted) = serde_json::from_slice::<Object<Posted>>(body).ok()?;
+    E164::from_written(&posted.recipient)
 }
 
 impl App {
@@ -33,10 +40,7 @@ impl App {
         request.expect_post("/used", &JSON, BODY_LIMIT)?;
         let presented = bearer::presented(request);
         bearer::check_optional(presented.as_ref(), self.gateway.as_ref(), now).await?;
-        let number = serde_json::from_slice::<Posted>(request.body())
-            .ok()
-            .and_then(|posted| E164::from_written(&posted.recipient))
-            .ok_or_else(|| Reply::refused(400, "bad_body"))?;
+        let number = used_number(request.body()).ok_or_else(|| Reply::refused(400, "bad_body"))?;
         let used = delivery::mark_used(&delivery::number_hash(&number), &self.table, now)
             .await
             .map_err(Failure::from)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
+use shared::platform::object::Object;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::{self, Content, Keys, Secret};
@@ -43,12 +44,12 @@ impl Content for Credentials {
 #[serde(rename_all = "camelCase")]
 struct Delivery {
     event_id: String,
-    data: Data,
+    data: Object<Data>,
 }
 
 #[derive(Deserialize)]
 struct Data {
-    events: Vec<Event>,
+    events: Vec<Object<Event>>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +57,7 @@ struct Data {
 struct Event {
     event_type: String,
     #[serde(default)]
-    target: Option<Vec<Target>>,
+    target: Option<Vec<Object<Target>>>,
 }
 
 #[derive(Deserialize)]
@@ -108,21 +109,27 @@ async fn take(
 ) -> Result<Reply, Reply> {
     request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
     authenticate(request, secret, ledger.now).await?;
-    let malformed = || Reply::refused(400, "malformed_body");
-    let delivery: Delivery = serde_json::from_slice(request.body()).map_err(|_| malformed())?;
-    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-    if !(1..=100).contains(&delivery.event_id.len()) || !delivery.event_id.bytes().all(plain) {
-        return Err(malformed());
-    }
-    let users = users(&delivery);
+    let noted = noted(request.body());
+    let (event_id, users) = noted.ok_or_else(|| Reply::refused(400, "malformed_body"))?;
     if users.is_empty() {
         return Ok(Reply::empty(200, "ignored"));
     }
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let new = ledger
-        .announce(&delivery.event_id, &users)
+        .announce(&event_id, &users)
         .await
         .map_err(Failure::from)?;
     Ok(Reply::empty(200, if new { "noted" } else { "duplicate" }).field("users", users.len()))
+}
+
+/// The id of a delivery, and the users whom it is about. `None`: the body is malformed.
+pub fn noted(body: &[u8]) -> Option<(String, Vec<String>)> {
+    let Object(delivery) = serde_json::from_slice::<Object<Delivery>>(body).ok()?;
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    let id = &delivery.event_id;
+    let is_id = (1..=100).contains(&id.len()) && id.bytes().all(plain);
+    let users = users(&delivery).into_iter().map(str::to_owned).collect();
+    is_id.then_some((delivery.event_id, users))
 }
 
 /// Okta sends the header as it was registered, with or without a scheme.
@@ -149,15 +156,13 @@ async fn authenticate(
 
 /// The users whom the relevant events are about.
 fn users(delivery: &Delivery) -> Vec<&str> {
-    let events = delivery
-        .data
-        .events
-        .iter()
-        .filter(|event| EVENTS.contains(&event.event_type.as_str()));
+    let Object(data) = &delivery.data;
+    let events = data.events.iter().map(|Object(event)| event);
+    let events = events.filter(|event| EVENTS.contains(&event.event_type.as_str()));
     let targets = events.flat_map(|event| event.target.iter().flatten());
     let ids = targets
-        .filter(|target| target.r#type.as_deref() == Some("User"))
-        .filter_map(|target| target.id.as_deref());
+        .filter(|Object(target)| target.r#type.as_deref() == Some("User"))
+        .filter_map(|Object(target)| target.id.as_deref());
     let ids: BTreeSet<&str> = ids.filter(|id| is_id(id)).collect();
     ids.into_iter().take(MOST_USERS).collect()
 }
@@ -180,9 +185,18 @@ mod tests {
             event("user.lifecycle.create", &user("../00u4")),
             event("user.lifecycle.create", &json!([{ "id": null, "type": "User" }, {}])),
         ] } });
+        let users = ["00u1", "00u2"].map(str::to_owned).to_vec();
+        let noted_of = |body: &str| noted(body.as_bytes());
         assert_eq!(
-            users(&serde_json::from_value(delivery).unwrap()),
-            ["00u1", "00u2"]
+            noted_of(&delivery.to_string()),
+            Some(("e".to_owned(), users))
         );
+        for values_without_names in [
+            r#"["e",[[["user.lifecycle.create",[["00u1","User"]]]]]]"#,
+            r#"{"eventId":"e","data":[[]]}"#,
+            r#"{"eventId":"e","data":{"events":[["user.lifecycle.create",null]]}}"#,
+        ] {
+            assert_eq!(noted_of(values_without_names), None);
+        }
     }
 }

@@ -51,6 +51,8 @@ use shared::vendors::okta::users::Users;
 use shared::vendors::twilio;
 use shared::vendors::twilio::numbers::Numbers;
 
+/// For the fuzzers.
+pub use hook::noted;
 use ledger::Ledger;
 use phone_reader::NationalNumbers;
 use settings::Settings;

@@ -11,6 +11,7 @@
 
 mod answers;
 mod auth0;
+mod bodies;
 mod code_text;
 mod cognito;
 mod gateway;
@@ -30,6 +31,8 @@ use shared::platform::runtime::Function;
 use shared::rules::words::Words;
 
 use auth0::Auth0;
+/// For the fuzzers.
+pub use bodies::Told;
 use cognito::Cognito;
 use gateway::Gateway;
 /// For the models.

@@ -8,6 +8,7 @@
     reason = "a panic is how a property says that it does not hold"
 )]
 
+mod bodies;
 mod claims;
 mod codes;
 mod documents;
@@ -24,6 +25,7 @@ mod signatures;
 mod texts;
 mod tokens;
 
+pub use bodies::json;
 pub use codes::cognito;
 pub use documents::{html, link};
 pub use entrances::{Told, entrance, told};
@@ -39,12 +41,13 @@ pub use tokens::jwt;
 pub type Property = fn(&[u8]);
 
 /// All properties, by the name of their fuzzer and of their corpus.
-pub const PROPERTIES: [(&str, Property); 14] = [
+pub const PROPERTIES: [(&str, Property); 15] = [
     ("cognito", cognito),
     ("entrance", entrance),
     ("event", event),
     ("form", form),
     ("html", html),
+    ("json", json),
     ("jwt", jwt),
     ("link", link),
     ("mail", mail),

@@ -253,4 +253,4 @@ macro_rules! replayed {
     };
 }
 
-replayed! { cognito entrance event form html jwt link mail phone receipt segments setting signature twiml }
+replayed! { cognito entrance event form html json jwt link mail phone receipt segments setting signature twiml }

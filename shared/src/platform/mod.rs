@@ -12,6 +12,7 @@ pub mod figures;
 pub mod http;
 pub mod kms;
 pub mod layout;
+pub mod object;
 pub mod probe;
 pub mod random;
 pub mod reply;

@@ -30,7 +30,9 @@ async fn a_stranger_and_a_number_without_a_code_change_nothing() {
             .await,
         400
     );
-    assert_eq!(scene.used(Some(Scene::bearer()), &json!([])).await, 400);
+    for list in [json!([]), json!([PHONE])] {
+        assert_eq!(scene.used(Some(Scene::bearer()), &list).await, 400);
+    }
     assert_eq!(scene.used(Some(Scene::bearer()), &body).await, 204);
     assert_eq!(scene.items("score#").await.len(), 0);
 }

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use crate::answers;
 use crate::code_text::code_life;
-use crate::gateway::{Gateway, RESERVE};
-use crate::posted::{BODY_LIMIT, JSON};
+use crate::gateway::{Gateway, Message, RESERVE};
+use crate::posted::{BODY_LIMIT, JSON, Wrong};
 use credential::Credentials;
 use posted::Shape;
 
@@ -51,7 +51,8 @@ impl Auth0 {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.credentials, self.token.as_ref(), now).await?;
-        let (shape, message) = posted::parse(request.body(), self.code_life, gateway.can_call())
+        let (shape, message) = self
+            .read_body(request.body(), gateway.can_call())
             .map_err(answers::wrong)?;
         // The deadline counts from the arrival: the credential check used some of the caller's
         // waiting time.
@@ -60,6 +61,10 @@ impl Auth0 {
             .deliver(&message, deadline, now + arrived.elapsed())
             .await;
         Ok(delivery.log(&message, answers::of(&delivery.outcome)))
+    }
+
+    pub(crate) fn read_body(&self, body: &[u8], can_call: bool) -> Result<(Shape, Message), Wrong> {
+        posted::parse(body, self.code_life, can_call)
     }
 }
 

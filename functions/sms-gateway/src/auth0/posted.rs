@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use shared::platform::object::Object;
 use shared::rules::sms::is_sender;
 use shared::rules::voice::Said;
 
@@ -46,11 +47,7 @@ pub(crate) fn parse(
     can_call: bool,
 ) -> Result<(Shape, Message), Wrong> {
     let malformed = Wrong::malformed;
-    let object = body.trim_ascii_start().starts_with(b"{");
-    let Some(body) = serde_json::from_slice::<Posted>(body)
-        .ok()
-        .filter(|_| object)
-    else {
+    let Ok(Object(body)) = serde_json::from_slice::<Object<Posted>>(body) else {
         return Err(malformed(
             "the body must be a JSON object with recipient and body, or recipient and text",
         ));

@@ -148,7 +148,7 @@ impl Cognito {
         message.open(data_key.expose_secret()).map_err(unreadable)
     }
 
-    async fn message(
+    pub(crate) async fn message(
         &self,
         event: &Event,
         secret: &SecretString,

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 
 use crate::answers;
 use crate::code_text::{CodeText, code_life};
-use crate::gateway::{Gateway, RESERVE};
-use crate::posted::{BODY_LIMIT, JSON, max_age, replayable};
+use crate::gateway::{Gateway, Message, RESERVE};
+use crate::posted::{BODY_LIMIT, JSON, Wrong, max_age, replayable};
 use credential::Credentials;
 use mapping::Mapping;
 use signature::signature_header;
@@ -75,16 +75,10 @@ impl Generic {
         let once_in = signed_at.map(|at| replayable(at, self.max_age, now));
         credential::check(request, signature, &self.credentials, now).await?;
         let read_at = now + arrived.elapsed();
-        let message = posted::parse(
-            request.body(),
-            &self.mapping,
-            &self.text,
-            self.life,
-            gateway.can_call(),
-            read_at,
-        )
-        .await
-        .map_err(answers::wrong)?;
+        let message = self
+            .read_body(request.body(), gateway.can_call(), read_at)
+            .await
+            .map_err(answers::wrong)?;
         let deadline = (arrived + TIME).min(Instant::now() + request.remaining(RESERVE));
         let delivery = gateway
             .deliver_once_in(
@@ -95,5 +89,15 @@ impl Generic {
             )
             .await;
         Ok(delivery.log(&message, answers::of(&delivery.outcome)))
+    }
+
+    pub(crate) async fn read_body(
+        &self,
+        body: &[u8],
+        can_call: bool,
+        now: SystemTime,
+    ) -> Result<Message, Wrong> {
+        let (mapping, text) = (&self.mapping, &self.text);
+        posted::parse(body, mapping, text, self.life, can_call, now).await
     }
 }

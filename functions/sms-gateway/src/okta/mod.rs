@@ -86,11 +86,20 @@ impl Okta {
             .await
             .unwrap_or_else(|_| Err(Reply::empty(503, "too_slow")))?;
         let read_at = now + arrived.elapsed();
-        let asked = posted::parse(request.body(), self.code_life, &self.words, read_at)
+        let asked = self
+            .read_body(request.body(), read_at)
             .await
             .map_err(|outcome| Reply::refused(400, outcome))?;
         let now = now + arrived.elapsed();
         Ok(asked.log(self.deliver(&asked, gateway, deadline, now).await))
+    }
+
+    pub(crate) async fn read_body(
+        &self,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Result<Asked, &'static str> {
+        posted::parse(body, self.code_life, &self.words, now).await
     }
 
     async fn deliver(

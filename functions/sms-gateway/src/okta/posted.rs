@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
+use shared::platform::object::Object;
 use shared::platform::reply::Reply;
 use shared::platform::time::from_iso;
 use shared::rules::voice::Said;
@@ -25,10 +26,10 @@ const KIND_PREFIX: &str = "com.okta.user.telephony.";
 const LONGEST_LOCALE: usize = 35;
 
 /// What Okta asks for. No `Debug`: it holds a code.
-pub(super) struct Asked {
-    pub(super) message: Message,
+pub(crate) struct Asked {
+    pub(crate) message: Message,
     /// The person chose another way than a text. If it is a call, the message says so.
-    pub(super) by_voice: bool,
+    pub(crate) by_voice: bool,
     /// The language of the person, such as `EN-US`.
     locale: Option<String>,
     kind: Option<&'static str>,
@@ -49,14 +50,14 @@ impl Asked {
 struct Hook {
     event_id: Option<Value>,
     request_type: Option<Value>,
-    data: Data,
+    data: Object<Data>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Data {
     context: Option<Value>,
-    message_profile: Profile,
+    message_profile: Object<Profile>,
 }
 
 /// Okta's schema says that all of these are texts. Its example has numbers.
@@ -81,14 +82,13 @@ pub(super) async fn parse(
     now: SystemTime,
 ) -> Result<Asked, &'static str> {
     let malformed = "malformed_body";
-    let object = body.trim_ascii_start().starts_with(b"{");
-    let hook = serde_json::from_slice::<Hook>(body);
-    let Hook {
+    let hook = serde_json::from_slice::<Object<Hook>>(body);
+    let Object(Hook {
         event_id,
         request_type,
-        data,
-    } = hook.ok().filter(|_| object).ok_or(malformed)?;
-    let profile = data.message_profile;
+        data: Object(data),
+    }) = hook.map_err(|_| malformed)?;
+    let Object(profile) = data.message_profile;
     let to = match profile.phone_number {
         // A number has lost its plus.
         Some(Value::Number(digits)) if digits.is_u64() => number(&format!("+{digits}")),
@@ -351,6 +351,11 @@ mod tests {
             ("phoneNumber", json!({ "number": "+4512345678" })),
             ("data", Value::Null),
             ("data", json!({ "messageProfile": [] })),
+            // The values without their names.
+            (
+                "messageProfile",
+                json!(["+4512345678", "271828", null, null, null, null]),
+            ),
         ] {
             let outcome = asked(&[(name, value.clone())]).await.err();
             assert_eq!(outcome, Some("malformed_body"), "{name} {value}");

@@ -25,6 +25,7 @@ use crate::answers::{self, json_reply};
 use crate::code_text::{CodeText, code_life};
 use crate::gateway::{Gateway, Outcome, RESERVE};
 use crate::posted::{BODY_LIMIT, JSON, Wrong, max_age, replayable};
+use posted::Hook;
 use signature::Secrets;
 
 pub(crate) const PATH: &str = "/hooks/send-sms";
@@ -75,7 +76,7 @@ impl Webhook {
             .unwrap_or(Err(signature::Refused::Late))
             .map_err(|refused| refused.reply(TIME.saturating_sub(arrived.elapsed())))?;
         let read_at = now + arrived.elapsed();
-        let hook = posted::parse(request.body(), &self.text, self.life, read_at);
+        let hook = self.read_body(request.body(), read_at);
         let hook = hook.await.map_err(wrong)?;
         // A retry has only what earlier attempts left of the time. Both times are Supabase's.
         let spent = hook.spent(signed_at) + request.waited(now);
@@ -91,6 +92,10 @@ impl Webhook {
             .await;
         let left = time.saturating_sub(arrived.elapsed());
         Ok(delivery.log(&hook.message, answer(&delivery.outcome, left)))
+    }
+
+    pub(crate) async fn read_body(&self, body: &[u8], now: SystemTime) -> Result<Hook, Wrong> {
+        posted::parse(body, &self.text, self.life, now).await
     }
 }
 

@@ -14,8 +14,8 @@ use crate::posted::{IMPOSSIBLE_NUMBER, Wrong};
 const LIMIT: u64 = 5;
 
 /// A call of the hook. No `Debug`: it holds a code.
-pub(super) struct Hook {
-    pub(super) message: Message,
+pub(crate) struct Hook {
+    pub(crate) message: Message,
     /// When Supabase began the call, in seconds. All its attempts say the same.
     begun: Option<u64>,
 }
