@@ -70,6 +70,11 @@ impl Protocol for SharedToken {
         PATIENCE
     }
 
+    /// A lease. Who waits for one wakes when it is over, and has time left to ask for a token.
+    fn round(&self) -> u64 {
+        5
+    }
+
     fn may_begin(&self, caller: usize, world: &World<Self>) -> bool {
         world.is_next(caller)
     }
