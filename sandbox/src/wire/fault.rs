@@ -1,6 +1,8 @@
 //! The faults of a server, and the requests that meet them.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
 
 /// One fault. `HEAD /` (a client's warm-up) never meets a fault.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub enum Fault {
     },
     /// Waits, then runs the real handler, even if the client has left meanwhile.
     Delay(Duration),
+    /// Waits until the gate opens, then runs the real handler, even if the client has left meanwhile.
+    Held(Gate),
     /// Drops the connection; the handler does not run.
     ResetBefore,
     /// Runs the handler, so state changes, then drops the connection without an answer.
@@ -39,6 +43,7 @@ impl Fault {
         match self {
             Self::Answer { .. } => "answer",
             Self::Delay(_) => "slow",
+            Self::Held(_) => "held",
             Self::ResetBefore => "reset",
             Self::ResetAfter => "lost_answer",
             Self::Hang => "hang",
@@ -47,6 +52,27 @@ impl Fault {
             Self::Oversize(_) => "oversize",
             Self::Trickle(_) => "trickle",
         }
+    }
+}
+
+/// Holds requests back until it opens. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// A gate that is shut.
+    pub fn shut() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets all requests through, now and from now on.
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    pub(super) async fn wait(&self) {
+        // The only end of this wait: nobody adds a permit.
+        let _closed = self.0.acquire().await;
     }
 }
 

@@ -16,7 +16,7 @@ mod tap;
 pub use client::client;
 pub use complaints::Complaints;
 pub use exchange::Exchange;
-pub use fault::Fault;
+pub use fault::{Fault, Gate};
 pub use faults::Faults;
 pub(crate) use locking::lock;
 pub use serve::BODY_LIMIT;

@@ -142,8 +142,10 @@ async fn serve(
             }) => answer(*status, headers, body),
             _ if too_large => answer(413, &[], ""),
             _ => {
-                if let Some(Fault::Delay(pause)) = fault {
-                    tokio::time::sleep(pause).await;
+                match &fault {
+                    Some(Fault::Delay(pause)) => tokio::time::sleep(*pause).await,
+                    Some(Fault::Held(gate)) => gate.wait().await,
+                    _ => {}
                 }
                 let mut request = Request::from_parts(head, Body::from(body));
                 let complaints = shared.complaints.about(request.headers());

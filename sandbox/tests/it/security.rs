@@ -1,4 +1,4 @@
-//! `docs/security.md` names tests as evidence: each of them exists where its link leads. Each attack has a number, and none is lost.
+//! `docs/security.md` and `docs/models.md` name tests as evidence: each of them exists where its link leads. Each attack has a number, and none is lost.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -14,23 +14,32 @@ const NUMBERS: u32 = 262;
 /// The head of each table.
 const HEAD: &str = "| no. | attack or fault | what happens | tests |\n| --- | --- | --- | --- |\n";
 
-/// A test that a row names: its function and the linked file, as written in the page.
+/// A test that a text names: its function and the linked file, as written in the page.
 #[derive(Debug, PartialEq)]
 struct Named<'a> {
     function: &'a str,
     file: &'a str,
 }
 
-/// The tests that a row of a table names in its last column.
-fn named(row: &str) -> Vec<Named<'_>> {
-    let tests = row.trim_end_matches(" |").rsplit(" | ").next();
-    let links = tests.unwrap_or_default().split("[`").skip(1);
+/// The tests that a text names. Other links name a file or a folder.
+fn named(text: &str) -> Vec<Named<'_>> {
+    let links = text.split("[`").skip(1);
     let named = links.filter_map(|link| {
         let (function, rest) = link.split_once("`](")?;
         let (file, _) = rest.split_once(')')?;
-        Some(Named { function, file })
+        let is_path = function.contains(['.', '/']);
+        (!is_path).then_some(Named { function, file })
     });
     named.collect()
+}
+
+/// What is wrong with a test that is named. Links lead from `folder`.
+fn mistake(Named { function, file }: &Named<'_>, folder: &Path) -> Option<String> {
+    match fs::read_to_string(folder.join(file)) {
+        Ok(source) if defines(&source, function) => None,
+        Ok(_) => Some(format!("{file} has no test {function}")),
+        Err(error) => Some(format!("{file}: {error}")),
+    }
 }
 
 /// True if a source defines a test of this name: attributes, comments and blank lines may stand between `#[test]` and `fn`.
@@ -97,17 +106,12 @@ fn judge(page: &str, folder: &Path) -> (usize, Vec<String>) {
     let (mut count, mut wrong) = (0, Vec::new());
     for row in rows(page) {
         count += 1;
-        let tests = named(row);
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next();
+        let tests = named(tests.unwrap_or_default());
         if tests.is_empty() {
             wrong.push(format!("no test: {row}"));
         }
-        for Named { function, file } in tests {
-            match fs::read_to_string(folder.join(file)) {
-                Ok(source) if defines(&source, function) => {}
-                Ok(_) => wrong.push(format!("{file} has no test {function}")),
-                Err(error) => wrong.push(format!("{file}: {error}")),
-            }
-        }
+        wrong.extend(tests.iter().filter_map(|test| mistake(test, folder)));
     }
     (count, wrong)
 }
@@ -120,6 +124,32 @@ fn every_row_names_tests_that_exist() {
     let (rows, wrong) = judge(&page, &docs);
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(rows > 208, "{rows}");
+}
+
+/// A story is about a code that was wrong, or about a model.
+#[test]
+fn every_story_of_the_models_names_tests_that_exist() {
+    let docs = root().join("docs");
+    let page = fs::read_to_string(docs.join("models.md")).unwrap();
+    let tests = named(&page);
+    let wrong: Vec<_> = tests
+        .iter()
+        .filter_map(|test| mistake(test, &docs))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let (_, stories) = page.split_once("## What writing the models found").unwrap();
+    let stories = stories.split("\n## ").next().unwrap_or_default();
+    let stories: Vec<_> = stories.split("\n**").skip(1).collect();
+    assert!(stories.len() > 12, "{}", stories.len());
+    for story in stories {
+        let of_executable = named(story)
+            .iter()
+            .any(|test| test.file.contains("/functions/"));
+        assert!(
+            of_executable || story.contains("Only the model was wrong."),
+            "{story}"
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Extension, Router, routing::post};
-use sandbox::wire::{Complaints, Fault, Server, client};
+use sandbox::wire::{Complaints, Exchange, Fault, Gate, Server, client};
 
 async fn server() -> Server {
     let router = Router::new()
@@ -195,6 +195,30 @@ async fn a_hanging_request_ends_with_the_client() {
         .await;
     assert!(given_up.unwrap_err().is_timeout());
     assert!(send(&server).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_gate_holds_requests_until_it_opens_also_those_whose_client_has_left() {
+    let server = server().await;
+    let gate = Gate::shut();
+    server.faults().times(2, || Fault::Held(gate.clone()));
+    let given_up = client()
+        .post(server.url())
+        .timeout(Duration::from_millis(50))
+        .send()
+        .await;
+    assert!(given_up.unwrap_err().is_timeout());
+    let opened = async {
+        server.wait(|exchanges| exchanges.len() == 2).await;
+        assert!(server.exchanges().iter().all(|one| one.status.is_none()));
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(send(&server), opened);
+    assert_eq!(answer.unwrap().0, 200);
+    let all_ran = |exchanges: &[Exchange]| exchanges.iter().all(|one| one.status == Some(200));
+    while !all_ran(&server.exchanges()) {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

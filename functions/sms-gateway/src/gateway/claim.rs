@@ -38,9 +38,12 @@ impl Gateway {
         loop {
             let now = now + started.elapsed();
             // Within one cooldown all copies of a text count once. After it the same text counts
-            // again.
+            // again. What failed was sent under no name. The next try takes the failed one's, so it
+            // uses a count that a copy has left while it waited for the failure.
+            let failed = again.as_ref().and_then(|seen| seen.text("counted_as"));
             let cooldowns = epoch(now) / self.rules.cooldown % 256;
-            let name = format!("{cooldowns:02x}{}", message.id);
+            let name =
+                failed.map_or_else(|| format!("{cooldowns:02x}{}", message.id), str::to_owned);
             let entry = entry.counted_as(&name);
             let claim = again
                 .as_ref()

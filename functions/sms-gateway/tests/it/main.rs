@@ -16,6 +16,7 @@ mod life;
 mod limits;
 mod okta;
 mod outages;
+mod overtaken;
 mod products;
 mod roads;
 mod scene;
