@@ -197,7 +197,7 @@ mod tests {
         for (name, value) in changes {
             let place = match *name {
                 "eventId" | "requestType" | "data" => &mut hook,
-                "context" => &mut hook["data"],
+                "context" | "messageProfile" => &mut hook["data"],
                 _ => &mut hook["data"]["messageProfile"],
             };
             place[*name] = value.clone();
