@@ -1,12 +1,10 @@
 //! A second reader of tokens' headers and claims (RFC 7519). It says where the standard leaves a
 //! reader free.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::members::Members;
 
 pub(crate) const NOW: u64 = 1_795_780_800;
 /// The clocks of two machines differ by no more.
@@ -43,37 +41,12 @@ impl Verdict {
     }
 }
 
-/// The members of an object, each as often as it is there.
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        source.deserialize_map(Reader)
-    }
-}
-
 /// An object that was read, or why not.
-pub(crate) struct Object(Result<Members, Verdict>);
+pub(crate) struct Object(Result<Members<Value>, Verdict>);
 
 impl Object {
     pub(crate) fn read(text: &str) -> Self {
-        let members = serde_json::from_str::<Members>(text);
+        let members = serde_json::from_str::<Members<Value>>(text);
         Self(members.map_err(|_| {
             // A number or a text that cannot be held may be in a member that nobody reads.
             let is_json = serde_json::from_str::<&RawValue>(text).is_ok();

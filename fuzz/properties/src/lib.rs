@@ -15,6 +15,7 @@ mod documents;
 mod entrances;
 mod mails;
 mod markup;
+mod members;
 mod posts;
 mod proofs;
 mod receipts;

@@ -1,12 +1,12 @@
 //! JSON with each member as often as it is there, and numbers as they were written; and the same
 //! JSON written otherwise.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::members::Members;
 
 /// A value.
 #[derive(Clone)]
@@ -16,31 +16,6 @@ pub(super) enum Tree {
     Text(String),
     List(Vec<Tree>),
     Object(Vec<(String, Tree)>),
-}
-
-/// The members of an object, each as often as it is there.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        source.deserialize_map(Reader)
-    }
 }
 
 impl From<Value> for Tree {
@@ -55,7 +30,7 @@ impl Tree {
         let json = json.trim_matches([' ', '\t', '\r', '\n']);
         Some(match json.as_bytes().first()? {
             b'{' => {
-                let Members(members) = serde_json::from_str(json).ok()?;
+                let Members::<Box<RawValue>>(members) = serde_json::from_str(json).ok()?;
                 let read =
                     |(name, value): (String, Box<RawValue>)| Some((name, Self::read(value.get())?));
                 Self::Object(members.into_iter().map(read).collect::<Option<_>>()?)
