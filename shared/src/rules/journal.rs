@@ -274,7 +274,8 @@ impl Entry {
         }
     }
 
-    /// Waits, at most `within`, while another invocation is sending this message.
+    /// Waits, at most `within`, while another invocation is sending this message. Returns the entry as
+    /// it was read last; `None` if there is none, or no time.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -283,19 +284,20 @@ impl Entry {
         table: &Table,
         within: Duration,
         now: SystemTime,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Option<Item>, Unavailable> {
         let started = Instant::now();
-        let mut pause = 50;
+        let (mut pause, mut seen) = (50, None);
         while let Some(left) = within.checked_sub(started.elapsed()) {
             tokio::time::sleep(left.min(some_more(pause))).await;
             let now = now + started.elapsed();
-            let seen = self.read(table, now).await?;
-            if seen.and_then(|seen| self.stage(&seen, now)) != Some(Stage::Sending) {
+            seen = self.read(table, now).await?;
+            let stage = seen.as_ref().and_then(|seen| self.stage(seen, now));
+            if stage != Some(Stage::Sending) {
                 break;
             }
             pause = (2 * pause).min(400);
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Gives the claim up before anything was sent. The message is then counted nowhere, and the

@@ -35,8 +35,9 @@ impl Gateway {
         let started = Instant::now();
         let mut again: Option<Item> = None;
         let mut is_another_sending = false;
+        let at = || now + started.elapsed();
         loop {
-            let now = now + started.elapsed();
+            let now = at();
             // Within one cooldown all copies of a text count once. After it the same text counts
             // again. What failed was sent under no name. The next try takes the failed one's, so it
             // uses a count that a copy has left while it waited for the failure.
@@ -79,34 +80,41 @@ impl Gateway {
                     });
                 }
             };
-            let met = entry.met(&seen, now, repeat);
+            let mut met = entry.met(&seen, now, repeat);
             if met == Met::Ours {
                 return self.admit(counted, &entry, deadline).await;
             }
             let is_counted = seen.text("counted_as") == Some(&name);
             in_time(deadline, counted.give_back_copy(&self.table, is_counted)).await;
-            is_another_sending = met == Met::Wait;
-            if is_another_sending {
+            let mut seen = Some(seen);
+            if met == Met::Wait {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let wait = entry.wait_while_sending(&self.table, left, now);
                 let cause = match in_time(deadline, wait).await {
-                    Some(Ok(())) => None,
+                    Some(Ok(last)) => {
+                        seen = last;
+                        None
+                    }
                     Some(Err(error)) => Some(error.to_string()),
                     None => Some(LATE.to_owned()),
                 };
                 if cause.is_some() {
                     return Claim::Ended(Outcome::Unknown { cause });
                 }
+                // An entry that is gone is claimed anew.
+                let last = seen.as_ref();
+                met = last.map_or(Met::Wait, |seen| entry.met(seen, at(), repeat));
             }
             let stage = match met {
                 Met::Ended(stage) => return Claim::Ended(Outcome::of_copy(stage)),
                 Met::Again(stage) => stage,
                 Met::Ours | Met::Wait => Stage::Sending,
             };
+            is_another_sending = stage == Stage::Sending;
             if Instant::now() >= deadline {
                 return Claim::Ended(Outcome::of_copy(stage));
             }
-            again = (!is_another_sending).then_some(seen);
+            again = seen.filter(|_| !is_another_sending);
         }
     }
 

@@ -15,6 +15,8 @@ use crate::scene::{
 
 /// The write that stores that a text was not sent.
 const FAILED: &str = r#"{"S":"failed"}"#;
+/// What a claim writes.
+const CLAIM: &str = r#"{"S":"sending"}"#;
 /// The next key of the gateway. A process that does not know it yet fetches it.
 const NEXT_KEY: &str = "the-next-gateway-secret-of-32-bytes";
 
@@ -151,6 +153,41 @@ async fn a_copy_that_waits_over_the_end_of_a_cooldown_counts_once() {
     let answers = (sender.await.unwrap().status, copy.await.unwrap().status);
     assert_eq!(answers, (502, 200));
     assert_eq!(scene.texts(), [1, 0, 0, 0]);
+    assert_eq!(counts(&scene).await, [1, 1, 1]);
+}
+
+/// It counts in the same moment, waits into the next cooldown, and is killed before it sends the code.
+#[tokio::test]
+async fn a_copy_that_ends_after_a_wait_over_the_end_of_a_cooldown_leaves_one_count() {
+    const COOLDOWN: u64 = 10;
+    let settings = [
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("RESEND_COOLDOWN_SECONDS", Some("10")),
+    ];
+    let scene = Arc::new(Scene::on(Sandbox::start().await, 2, &settings).await);
+    until(async || sandbox::now().as_secs() % COOLDOWN == 6).await;
+    let cooldown = sandbox::now().as_secs() / COOLDOWN;
+    let failure = Gate::shut();
+    scene.faults("twilio").next(status(429));
+    let held = Fault::Held(failure.clone());
+    scene.dynamodb().always_with(FAILED, held);
+    let sender = sending(&scene);
+    scene.wait_written(FAILED, 1).await;
+    let copy = sending(&scene);
+    until(async || counts(&scene).await[..2] == [1, 1]).await;
+    until(async || sandbox::now().as_secs() / COOLDOWN > cooldown).await;
+    let claim = Gate::shut();
+    let held = Fault::Held(claim.clone());
+    scene.dynamodb().next_with(CLAIM, held);
+    failure.open();
+    assert_eq!(sender.await.unwrap().status, 502);
+    // It counts while it claims. The count of the total has no name, so it stays, too.
+    until(async || counts(&scene).await[2] > 0).await;
+    copy.abort();
+    for pid in scene.lambda.pids() {
+        scene.lambda.kill(pid).await;
+    }
+    assert_eq!(scene.texts(), [0; 4]);
     assert_eq!(counts(&scene).await, [1, 1, 1]);
 }
 
