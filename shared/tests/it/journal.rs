@@ -119,28 +119,35 @@ async fn a_sender_is_noted_only_for_receipts() {
     assert_eq!(noted.number("number"), None);
 }
 
-/// A copy waits as long as it may, and no longer than the other sends.
+/// A copy waits as long as it may, and no longer than the other sends. It learns what came of it.
 #[tokio::test]
 async fn a_copy_waits_while_another_sends() {
     let long = Duration::from_secs(20);
     let (_sandbox, table) = setup().await;
     let (one, copy) = (entry("one"), entry("copy"));
-    let wait = async |within, at| {
+    let wait = async |within, from| {
         let begun = Instant::now();
-        copy.wait_while_sending(&table, within, at).await.unwrap();
-        begun.elapsed()
+        let seen = copy.wait_while_sending(&table, within, from).await.unwrap();
+        let stage = seen.map(|seen| copy.stage(&seen, from + begun.elapsed()));
+        (begun.elapsed(), stage)
     };
-    assert!(wait(long, at(0)).await < long, "nobody sends");
+    let (waited, stage) = wait(long, at(0)).await;
+    assert!(waited < long && stage.is_none(), "nobody sends");
     claim(&table, &one).await;
     let short = Duration::from_millis(300);
-    assert!(wait(short, at(0)).await >= short, "nothing has come of it");
+    let (waited, stage) = wait(short, at(0)).await;
+    assert!(waited >= short, "nothing has come of it");
+    assert_eq!(stage, Some(Some(Stage::Sending)));
     // Its lease ends in a second.
-    assert!(wait(long, at(29)).await < long, "nobody sends any more");
-    let (waited, ()) = tokio::join!(wait(long, at(0)), async {
+    let (waited, stage) = wait(long, at(29)).await;
+    assert!(waited < long, "nobody sends any more");
+    assert_eq!(stage, Some(Some(Stage::Unknown)));
+    let ((waited, stage), ()) = tokio::join!(wait(long, at(0)), async {
         tokio::time::sleep(short).await;
         one.settle(&table, &Stage::Refused).await.unwrap();
     });
     assert!(short <= waited && waited < long, "{waited:?}");
+    assert_eq!(stage, Some(Some(Stage::Refused)));
 }
 
 #[tokio::test]
