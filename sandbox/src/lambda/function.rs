@@ -195,6 +195,11 @@ impl Lambda {
         lock(&self.core.observed).exits.clone()
     }
 
+    /// The number of invocations that exceeded the function's timeout. Their processes were killed.
+    pub fn timeouts(&self) -> usize {
+        lock(&self.core.observed).timeouts
+    }
+
     /// Waits until `n` processes have ended.
     pub async fn wait_exits(&self, n: usize) -> Vec<ExitStatus> {
         self.patiently("to end", |observed| {

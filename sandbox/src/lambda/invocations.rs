@@ -54,6 +54,8 @@ pub(super) struct Observed {
     pub(super) pids: BTreeMap<usize, u32>,
     pub(super) ready: BTreeSet<usize>,
     pub(super) exits: Vec<ExitStatus>,
+    /// The number of invocations that exceeded the timeout.
+    pub(super) timeouts: usize,
     pub(super) init_error: Option<String>,
     /// The number of instances that have not given up.
     pub(super) alive: usize,

@@ -57,6 +57,7 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
     tokio::spawn(async move {
         sleep(guarded.core.timeout).await;
         if guarded.settle(&watched, Err(InvokeError::Timeout)) {
+            guarded.core.observe(|observed| observed.timeouts += 1);
             guarded.kill.notify_one();
         }
     });

@@ -1,6 +1,10 @@
 //! Decides which faults a server produces.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{
     fault::{Aim, Fault, Plan},
@@ -79,12 +83,14 @@ impl Faults {
     }
 
     /// `true`: the server behaves from now on like a process that is gone. It does not listen, and
-    /// open connections are dropped. `false`: the server listens again on the same port.
+    /// open connections are dropped. A handler at work comes to its end, as in a provider behind a
+    /// broken line. `false`: the server listens again on the same port.
     pub fn refuse(&self, on: bool) {
         let _context = self.0.runtime.enter();
         let mut door = lock(&self.0.door);
         let moved = if on && door.listener.is_some() {
             door.listener = None;
+            self.0.cuts.fetch_add(1, Ordering::SeqCst);
             lock(&self.0.connections).abort_all();
             // A child process holds a copy of the listener until it executes its own program.
             let mut patience = 200;

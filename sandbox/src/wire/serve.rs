@@ -63,6 +63,29 @@ pub(super) async fn accept(shared: Arc<Shared>, router: Router) {
     }
 }
 
+/// An answer on its way to its connection. All connections may be dropped before it is there. The record
+/// then has no status, although the handler has run.
+struct OnItsWay {
+    shared: Arc<Shared>,
+    started: Instant,
+    /// How often all connections had been dropped when the request came.
+    cuts: u64,
+    has_arrived: bool,
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        if self.has_arrived || self.shared.cuts() == self.cuts {
+            return;
+        }
+        let mut exchanges = lock(&self.shared.exchanges);
+        let mut mine = exchanges.iter_mut();
+        if let Some(mine) = mine.rfind(|exchange| exchange.started == self.started) {
+            mine.status = None;
+        }
+    }
+}
+
 /// Why a connection ends without an answer.
 type Dropped = &'static str;
 
@@ -124,6 +147,13 @@ async fn serve(
         });
     }
     lock(&shared.exchanges).push(exchange);
+    let mut on_its_way = OnItsWay {
+        shared: Arc::clone(&shared),
+        started,
+        cuts: shared.cuts(),
+        has_arrived: false,
+    };
+    let cuts = on_its_way.cuts;
     shared.arrivals.notify_waiters();
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());
@@ -168,8 +198,8 @@ async fn serve(
             .map(|exchange| {
                 exchange.took = started.elapsed();
                 exchange.response = body.clone();
-                exchange.status =
-                    (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+                let is_lost = matches!(fault, Some(Fault::ResetAfter)) || shared.cuts() != cuts;
+                exchange.status = (!is_lost).then_some(head.status.as_u16());
                 if ours && fault.is_none() {
                     trace::write(shared.name, exchange);
                 }
@@ -212,7 +242,10 @@ async fn serve(
         Ok(Some(Response::from_parts(head, body)))
     });
     match answering.await {
-        Ok(Ok(Some(answer))) => Ok(answer),
+        Ok(Ok(Some(answer))) => {
+            on_its_way.has_arrived = true;
+            Ok(answer)
+        }
         Ok(Ok(None)) => std::future::pending().await,
         Ok(Err(reason)) => Err(reason),
         Err(_) => {

@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use axum::{Router, extract::DefaultBodyLimit};
@@ -63,6 +63,7 @@ impl Server {
                 ..Door::default()
             }),
             connections: Mutex::default(),
+            cuts: AtomicU64::default(),
             exchanges: Mutex::default(),
             arrivals: Notify::new(),
             complaints: Complaints::connected(&connected),

@@ -113,7 +113,7 @@ async fn a_process_that_takes_too_long_is_killed() {
         Err(InvokeError::Timeout)
     );
     assert!(lambda.invoke(json!({})).await.is_ok());
-    assert_eq!(lambda.exits().len(), 1);
+    assert_eq!((lambda.exits().len(), lambda.timeouts()), (1, 1));
 }
 
 #[tokio::test]

@@ -234,6 +234,29 @@ async fn refused_means_nobody_listens_until_told() {
     assert_eq!(server.exchanges().len(), 2);
 }
 
+/// The handler has run, and its answer did not arrive.
+#[tokio::test]
+async fn an_answer_after_the_connections_were_dropped_is_recorded_without_a_status() {
+    let server = server().await;
+    assert!(send(&server).await.is_ok());
+    let gate = Gate::shut();
+    server.faults().next(Fault::Held(gate.clone()));
+    let cut = async {
+        server.wait(|exchanges| exchanges.len() == 2).await;
+        server.faults().refuse(true);
+        server.faults().refuse(false);
+    };
+    let (answer, ()) = tokio::join!(send(&server), cut);
+    assert!(answer.is_err());
+    gate.open();
+    while server.exchanges()[1].response.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(send(&server).await.is_ok());
+    let statuses: Vec<_> = server.exchanges().iter().map(|one| one.status).collect();
+    assert_eq!(statuses, [Some(200), None, Some(200)]);
+}
+
 #[tokio::test]
 async fn a_handler_that_panics_is_a_complaint() {
     let router = Router::new().route("/", post(async || -> () { panic!("on purpose") }));

@@ -199,6 +199,11 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
     played.calls += asked.calls.len();
     played.menus += asked.menus.len();
     played.kills += asked.kills.len();
-    let is_fault = |step: &&Step| matches!(step, Step::Break { .. } | Step::Receipts { .. });
+    let is_fault = |step: &&Step| {
+        matches!(
+            step,
+            Step::Break { .. } | Step::Receipts { .. } | Step::Gone { .. } | Step::Refuse { .. }
+        )
+    };
     played.faults += steps.iter().filter(is_fault).count();
 }

@@ -1,9 +1,13 @@
 //! What happens in a round: a pure function of the seed.
 
+mod refusals;
+
 use std::time::Duration;
 
 use fastrand::Rng;
 use sandbox::{receipts::Fate, wire::Fault};
+
+pub(super) use refusals::{REFUSALS, Refusal};
 
 /// The functions that take part.
 pub(super) const FUNCTIONS: [&str; 10] = [
@@ -112,6 +116,16 @@ pub(super) enum Step {
     Receipts { provider: &'static str, fate: Fate },
     /// A process of a function is killed.
     Kill { function: &'static str },
+    /// A server is gone for this time. It refuses connections, and those that are open are dropped.
+    Gone {
+        server: &'static str,
+        time: Duration,
+    },
+    /// A server refuses the credentials of the next requests.
+    Refuse {
+        refusal: &'static Refusal,
+        times: usize,
+    },
 }
 
 impl Step {
@@ -122,6 +136,8 @@ impl Step {
             Self::Break { .. }
                 | Self::Receipts { .. }
                 | Self::Kill { .. }
+                | Self::Gone { .. }
+                | Self::Refuse { .. }
                 | Self::Schedule { kill: Some(_), .. }
         )
     }
@@ -191,18 +207,33 @@ fn step(random: &mut Rng, at: usize) -> Step {
             copies: copies(random),
         },
         73..75 => Step::Account,
-        75..89 => {
+        75..85 => {
             let server = SERVERS[random.usize(..SERVERS.len())];
+            let fault = match fault(random) {
+                // The record of Twilio's answers tells only whether one arrived.
+                Fault::Truncate | Fault::Garbage if server == "Twilio" => Fault::ResetAfter,
+                other => other,
+            };
+            let times = random.usize(1..4);
             Step::Break {
                 server,
-                fault: match fault(random) {
-                    // The record of Twilio's answers tells only whether one arrived.
-                    Fault::Truncate | Fault::Garbage if server == "Twilio" => Fault::ResetAfter,
-                    other => other,
+                // Each takes a function's whole patience.
+                times: if matches!(fault, Fault::Hang | Fault::Trickle(_)) {
+                    1
+                } else {
+                    times
                 },
-                times: random.usize(1..4),
+                fault,
             }
         }
+        85..87 => Step::Gone {
+            server: SERVERS[random.usize(..SERVERS.len())],
+            time: Duration::from_millis(random.u64(50..1_500)),
+        },
+        87..89 => Step::Refuse {
+            refusal: &REFUSALS[random.usize(..REFUSALS.len())],
+            times: random.usize(1..4),
+        },
         89..94 => {
             let provider = PROVIDERS[random.usize(..PROVIDERS.len())];
             Step::Receipts {
@@ -273,15 +304,21 @@ fn fault(random: &mut Rng) -> Fault {
         headers: vec![],
         body: String::new(),
     };
-    match random.u8(..9) {
-        0 => answer(500),
-        1 => answer(503),
-        2 => answer(429),
-        3 => Fault::Delay(Duration::from_millis(random.u64(50..2_500))),
-        4 => Fault::ResetBefore,
-        5 | 6 => Fault::ResetAfter,
-        7 => Fault::Truncate,
-        _ => Fault::Garbage,
+    match random.u8(..22) {
+        0..2 => answer(500),
+        2..4 => answer(503),
+        4..6 => answer(429),
+        6..8 => Fault::Delay(Duration::from_millis(random.u64(50..2_500))),
+        8..10 => Fault::ResetBefore,
+        10..14 => Fault::ResetAfter,
+        14..16 => Fault::Truncate,
+        16..18 => Fault::Garbage,
+        // Of texts, functions read a quarter of a megabyte at most, and of the table's answers four.
+        18 => Fault::Oversize(300_000),
+        19 => Fault::Oversize(5_000_000),
+        // An answer comes late, or not in time.
+        20 => Fault::Trickle(Duration::from_millis(random.u64(1..40))),
+        _ => Fault::Hang,
     }
 }
 

@@ -16,6 +16,7 @@ use sandbox::{
     auth0::{LinkPage, TicketMail, User},
     lambda::Lambda,
     twilio,
+    wire::Faults,
 };
 use serde_json::{Value, json};
 
@@ -224,9 +225,8 @@ impl World {
                 times,
             } => {
                 self.note(|asked| asked.faults += times);
-                let servers = sandbox.servers();
-                if let Some((_, server)) = servers.iter().find(|(name, _)| name == server) {
-                    server.faults().times(*times, || fault.clone());
+                if let Some(faults) = self.faults(server) {
+                    faults.times(*times, || fault.clone());
                 }
             }
             Step::Receipts { provider, fate } => {
@@ -242,6 +242,29 @@ impl World {
                 receipts.next(fate.clone());
             }
             Step::Kill { function } => self.kill(function).await,
+            Step::Gone { server, time } => self.leave(server, *time).await,
+            Step::Refuse { refusal, times } => {
+                self.note(|asked| asked.faults += times);
+                if let Some(faults) = self.faults(refusal.server) {
+                    (0..*times).for_each(|_| faults.next_for(refusal.part, refusal.fault()));
+                }
+            }
+        }
+    }
+
+    fn faults(&self, server: &str) -> Option<Faults> {
+        let servers = self.sandbox.servers().into_iter();
+        let mut named = servers.filter(|(name, _)| *name == server);
+        named.next().map(|(_, server)| server.faults().clone())
+    }
+
+    /// A server is gone for this time.
+    async fn leave(&self, server: &str, time: Duration) {
+        self.note(|asked| asked.faults += 1);
+        if let Some(faults) = self.faults(server) {
+            faults.refuse(true);
+            tokio::time::sleep(time).await;
+            faults.refuse(false);
         }
     }
 

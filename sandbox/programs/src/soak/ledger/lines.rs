@@ -10,17 +10,31 @@ pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     for (name, lambda) in &world.functions {
         let kills = asked.kills.iter();
         let killed = kills.filter(|(function, _)| function == name).count();
-        let ended = lambda.exits().len();
-        if ended > killed {
-            broken.push(format!(
-                "{name} ended {ended} times, and was killed {killed} times"
-            ));
-        }
+        ends(
+            name,
+            lambda.exits().len(),
+            killed,
+            lambda.timeouts(),
+            broken,
+        );
         for line in lambda.log().into_iter().chain(lambda.errors()) {
             if let Some(what) = told(&line, asked) {
                 broken.push(format!("{name} wrote {what}: {line}"));
             }
         }
+    }
+}
+
+/// A function answers before its time limit, whatever hangs: Lambda never has to end it. It ends only
+/// if it is killed.
+fn ends(name: &str, ended: usize, killed: usize, late: usize, broken: &mut Vec<String>) {
+    if late > 0 {
+        broken.push(format!("{name} was at work at its time limit {late} times"));
+    }
+    if ended > killed + late {
+        broken.push(format!(
+            "{name} ended {ended} times, and was killed {killed} times"
+        ));
     }
 }
 
@@ -70,6 +84,28 @@ pub(in crate::soak) fn phones(asked: &Asked) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_ends_only_if_it_is_killed_and_never_at_its_time_limit() {
+        let noticed = |ended, killed, late| {
+            let mut broken = vec![];
+            ends("sms-gateway", ended, killed, late, &mut broken);
+            broken
+        };
+        // A process that was killed as the round ended may not have ended yet.
+        for (ended, killed) in [(0, 0), (2, 2), (1, 2)] {
+            assert!(noticed(ended, killed, 0).is_empty());
+        }
+        assert_eq!(
+            noticed(2, 1, 0),
+            ["sms-gateway ended 2 times, and was killed 1 times"]
+        );
+        assert_eq!(
+            noticed(2, 1, 1),
+            ["sms-gateway was at work at its time limit 1 times"]
+        );
+        assert_eq!(noticed(3, 1, 1).len(), 2);
+    }
 
     #[test]
     fn a_line_with_a_number_or_a_pin_is_noticed() {

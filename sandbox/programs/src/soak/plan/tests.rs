@@ -111,3 +111,62 @@ fn every_fourth_round_is_calm_and_the_others_are_not() {
         assert_eq!(troubles == 0, seed % 4 == 3, "{seed}");
     }
 }
+
+/// What is never drawn is not tried.
+#[test]
+fn every_kind_of_fault_is_drawn() {
+    let all: Vec<_> = (0..200).flat_map(|seed| steps(seed, 120)).collect();
+    let faults = |server: &str| -> Vec<&Fault> {
+        let of_server = all.iter().filter_map(|step| match step {
+            Step::Break {
+                server: name,
+                fault,
+                ..
+            } if *name == server => Some(fault),
+            _ => None,
+        });
+        of_server.collect()
+    };
+    let is_whole: [fn(&Fault) -> bool; 8] = [
+        |fault| matches!(fault, Fault::Answer { status: 500, .. }),
+        |fault| matches!(fault, Fault::Delay(_)),
+        |fault| matches!(fault, Fault::ResetBefore),
+        |fault| matches!(fault, Fault::ResetAfter),
+        |fault| matches!(fault, Fault::Hang),
+        |fault| matches!(fault, Fault::Oversize(300_000)),
+        |fault| matches!(fault, Fault::Oversize(5_000_000)),
+        |fault| matches!(fault, Fault::Trickle(_)),
+    ];
+    for server in SERVERS {
+        let faults = faults(server);
+        for (at, kind) in is_whole.iter().enumerate() {
+            assert!(faults.iter().any(|fault| kind(fault)), "{server} {at}");
+        }
+        let is_cut = |fault: &&Fault| matches!(fault, Fault::Truncate | Fault::Garbage);
+        assert_eq!(faults.iter().any(is_cut), server != "Twilio", "{server}");
+        let is_gone =
+            |step: &Step| matches!(step, Step::Gone { server: name, .. } if *name == server);
+        assert!(all.iter().any(is_gone), "{server}");
+    }
+    for known in &REFUSALS {
+        let is_drawn =
+            |step: &Step| matches!(step, Step::Refuse { refusal, .. } if *refusal == known);
+        assert!(all.iter().any(is_drawn), "{known:?}");
+    }
+}
+
+/// A request that hangs takes many seconds.
+#[test]
+fn a_fault_that_takes_long_meets_one_request() {
+    let all = (0..200).flat_map(|seed| steps(seed, 120));
+    for step in all {
+        if let Step::Break {
+            fault: Fault::Hang | Fault::Trickle(_),
+            times,
+            ..
+        } = step
+        {
+            assert_eq!(times, 1);
+        }
+    }
+}
