@@ -5,6 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use sandbox::{receipts::Fate, wire::Fault};
 
+use super::replies::Talk;
+
 /// The functions that take part.
 pub(super) const FUNCTIONS: [&str; 10] = [
     "send-verification-sms",
@@ -112,6 +114,8 @@ pub(super) enum Step {
     Receipts { provider: &'static str, fate: Fate },
     /// A process of a function is killed.
     Kill { function: &'static str },
+    /// A person gets mails of several kinds, or texts other things than YES.
+    Talk(Talk),
 }
 
 impl Step {
@@ -157,7 +161,7 @@ fn step(random: &mut Rng, at: usize) -> Step {
         0..2 => Step::Insist {
             phone: format!("+4534{place}{:04}", random.u16(1_000..9_999)),
         },
-        2..22 => Step::SignUp {
+        2..14 => Step::SignUp {
             phone: format!("+4520{place}{:04}", random.u16(1_000..9_999)),
             mails: copies(random),
             // Some people never answer.
@@ -167,6 +171,10 @@ fn step(random: &mut Rng, at: usize) -> Step {
                 copies(random)
             },
         },
+        14..22 => {
+            let phone = format!("+4522{place}{:04}", random.u16(1_000..9_999));
+            Step::Talk(Talk::draw(random, phone))
+        }
         22..46 => code(random, place),
         46..48 => Step::Schedule {
             runs: copies(random),
@@ -224,7 +232,7 @@ fn step(random: &mut Rng, at: usize) -> Step {
     }
 }
 
-fn copies(random: &mut Rng) -> usize {
+pub(super) fn copies(random: &mut Rng) -> usize {
     if random.u8(..4) == 0 { 3 } else { 1 }
 }
 
