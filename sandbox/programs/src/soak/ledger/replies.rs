@@ -60,9 +60,9 @@ impl Told {
         if text.starts_with("Several requests are waiting") {
             return Self::List(text.lines().count() - 1);
         }
-        let mut passwords = talked.mails().map(|(_, mailed)| mailed).filter(is_password);
+        let mut mails = talked.mails().map(|(_, mailed)| mailed);
         if text.starts_with("Open this link to choose your password")
-            && passwords.any(|mailed| text.contains(&mailed.ticket))
+            && mails.any(|mailed| is_password(mailed) && text.contains(&mailed.ticket))
         {
             return Self::Link;
         }
@@ -72,7 +72,7 @@ impl Told {
     }
 }
 
-fn is_password(mailed: &&Mailed) -> bool {
+fn is_password(mailed: &Mailed) -> bool {
     mailed.about == About::Password
 }
 
@@ -123,7 +123,7 @@ impl Facts {
                 }
             }
             facts.posted.push((mail, auth0.posted(ticket)));
-            if is_password(&mailed) && auth0.fetched(ticket) > 0 {
+            if is_password(mailed) && auth0.fetched(ticket) > 0 {
                 facts.opened.push(mail);
             }
             let with_it = ledgers.messages.iter();
@@ -224,15 +224,15 @@ fn is_redeemed_by(exchange: &Exchange) -> bool {
 
 /// The last reply that had begun then.
 fn reply_before(talked: &Talked, at: Instant) -> Option<usize> {
-    let begun = talked.said().filter(|(_, said)| said.begun <= at);
-    begun.map(|(place, _)| place).last()
+    let mut begun = talked.said().filter(|(_, said)| said.begun <= at);
+    begun.next_back().map(|(place, _)| place)
 }
 
 /// One mail becomes one text, unless Twilio's answer was lost or the process died before it noted the
 /// answer.
 fn texts(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
     for (about, count) in &facts.asked {
-        let is_it = |mailed: &Mailed| is_password(&mailed) == (*about == About::Password);
+        let is_it = |mailed: &Mailed| is_password(mailed) == (*about == About::Password);
         let mails = talked.mails().filter(|(_, mailed)| is_it(mailed)).count();
         if *count > mails + facts.deaths {
             broken.push(format!(
