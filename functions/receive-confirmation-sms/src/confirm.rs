@@ -44,7 +44,7 @@ impl App {
     /// Follows a verification link, or asks the Management API instead if the settings say so.
     /// Without a clear success of the link, reads the user's record, if we have the keys. The link
     /// may have been used by an earlier attempt whose answer was lost: the person should hear the
-    /// truth.
+    /// truth. If the record cannot be read then, nobody knows it, and the request stays.
     async fn verify(&self, link: &Link, email: &str, handling: &Handling<'_>) -> Confirmation {
         if let (true, Some(management)) = (self.by_management, &self.management) {
             return by_management(&management.users, email, handling).await;
@@ -72,6 +72,9 @@ impl App {
             // With keys to ask, say "confirmed" only if the record says so.
             (Some(_), Confirmation::Submitted) => {
                 unclear("the form was answered by a page, and the record does not say verified")
+            }
+            (Some(None), Confirmation::Refused) => {
+                unclear("the link was refused, and the record cannot be read")
             }
             (_, followed) => followed,
         }

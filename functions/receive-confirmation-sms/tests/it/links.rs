@@ -318,10 +318,23 @@ async fn a_record_that_cannot_be_read_changes_nothing() {
     .await;
     scene.sandbox.aws.secrets().faults().refuse(true);
     can_be_tried_again(&scene, vec![], "secret").await;
+}
+
+/// The link may have been used up by an attempt whose answer was lost: only the record tells.
+#[tokio::test]
+async fn a_link_that_is_refused_while_the_record_cannot_be_read_can_be_tried_again() {
+    let scene = Scene::start().await;
     let mail = scene.verification(LinkPage::Form).await;
-    scene.sandbox.auth0.expire(&mail.ticket);
-    scene.sandbox.auth0.rate_limit(1);
-    scene.text_answered("YES", EXPIRED).await;
+    let lost = vec![no_fault(), Fault::ResetAfter, answer(500, &[], "")];
+    can_be_tried_again(&scene, lost, "the form's answer is lost").await;
+    assert!(scene.verified());
+    let unread = vec![no_fault(), answer(500, &[], "")];
+    can_be_tried_again(&scene, unread, "the link is used up").await;
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(scene.sandbox.auth0.posted(&mail.ticket), 1);
+    let late = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.expire(&late.ticket);
+    scene.text_answered("YES", CONFIRMED).await;
 }
 
 /// Whoever controls a name of the list could let it lead into a network of ours.

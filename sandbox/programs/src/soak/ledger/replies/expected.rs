@@ -11,8 +11,10 @@ const WRONG_PER_DAY: usize = 5;
 struct Phone {
     waiting: Vec<About>,
     verified: Vec<About>,
-    /// What was verified last.
-    last: Option<About>,
+    /// Those that a list has given a code.
+    coded: Vec<About>,
+    /// What was verified last, and whether it had a code.
+    last: Option<(About, bool)>,
     wrong: usize,
     wrong_codes: usize,
     has_opted_out: bool,
@@ -22,7 +24,9 @@ impl Phone {
     /// A mail comes. Returns whether it becomes a text.
     fn mailed(&mut self, about: About) -> bool {
         if !self.has_opted_out {
-            self.waiting.retain(|other| *other != about);
+            for all in [&mut self.waiting, &mut self.coded] {
+                all.retain(|other| *other != about);
+            }
             self.waiting.push(about);
         }
         !self.has_opted_out
@@ -49,13 +53,20 @@ impl Phone {
                 match self.waiting[..] {
                     [] => self.before(),
                     [one] => self.confirm(one),
-                    _ => Told::List(self.waiting.len()),
+                    _ => {
+                        self.coded.clone_from(&self.waiting);
+                        Told::List(self.waiting.len())
+                    }
                 }
             }
             Says::Chosen(_) | Says::WrongCode if self.wrong_codes >= WRONG_PER_DAY => Told::Nothing,
             Says::Chosen(about) if self.waiting.contains(&about) => self.confirm(about),
-            Says::Chosen(about) if self.last == Some(about) => Told::Confirmed,
-            Says::Chosen(_) | Says::WrongCode if self.waiting.is_empty() => self.before(),
+            Says::Chosen(about) if self.last == Some((about, true)) => Told::Confirmed,
+            Says::Chosen(_) | Says::WrongCode if self.waiting.is_empty() => match self.last {
+                // It had no code: any is taken for its own.
+                Some((_, false)) => Told::Confirmed,
+                _ => Told::Nothing,
+            },
             Says::Chosen(_) | Says::WrongCode => {
                 self.wrong_codes += 1;
                 self.other()
@@ -81,7 +92,7 @@ impl Phone {
         if about == About::Password {
             return Told::Link;
         }
-        self.last = Some(about);
+        self.last = Some((about, self.coded.contains(&about)));
         self.verified.push(about);
         Told::Confirmed
     }
