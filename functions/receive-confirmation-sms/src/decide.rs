@@ -114,7 +114,13 @@ pub(crate) fn decide(intent: &Intent, requests: Requests<'_>, history: &History)
             } else if last.is_some_and(|last| last.code == *code) {
                 Decision::Repeat
             } else if valid.is_empty() {
-                nothing_valid(requests, history)
+                match nothing_valid(requests, history) {
+                    // Another request had this code. Its link may have been refused.
+                    Decision::Repeat if last.is_some_and(|last| last.code.is_some()) => {
+                        Decision::Silence(Silence::NothingPending)
+                    }
+                    other => other,
+                }
             } else {
                 Decision::Wrong
             }
@@ -255,7 +261,10 @@ mod tests {
             (&code("3333"), "1111 2222", 5, None, ignored),
             (&code("3333"), "2222", 0, Some((5, "3333")), repeat.clone()),
             (&code("1111"), "valid", 0, None, wrong.clone()),
-            (&code("9999"), "", 0, Some((5, "1111")), repeat.clone()),
+            (&code("1111"), "", 0, Some((5, "1111")), repeat.clone()),
+            (&code("9999"), "", 0, Some((5, "1111")), nothing.clone()),
+            (&code("9999"), "", 0, Some((5, "")), repeat.clone()),
+            (&code("9999"), "late", 0, Some((2 * HOUR, "")), late.clone()),
             (&yes, "", 0, None, nothing.clone()),
             (&yes, "", 0, Some((5, "")), repeat.clone()),
             (&yes, "late", 0, None, late.clone()),

@@ -30,6 +30,7 @@ fn in_a_calm_round_everybody_is_served() {
     for nothing in [
         " 0 sign-ups",
         "(0 verified)",
+        " 0 other replies",
         " 0 codes",
         " 0 hired",
         " 0 calls",
@@ -48,6 +49,7 @@ fn a_round_keeps_every_promise() {
     for nothing in [
         " 0 sign-ups",
         "(0 verified)",
+        " 0 other replies",
         " 0 codes",
         " 0 hired",
         " 0 faults",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sandbox::auth0::{LinkPage, TicketMail};
 use shared::rules::link::Kind;
 
-use crate::scene::{CONFIRMED, EMAIL, Scene, WRONG, aged};
+use crate::scene::{CONFIRMED, EMAIL, EXPIRED, Scene, WRONG, aged};
 
 /// Two accounts signed up with this phone, minutes apart, and one password was forgotten, just now.
 async fn three(scene: &Scene) -> (TicketMail, TicketMail, TicketMail) {
@@ -194,4 +194,27 @@ async fn words_beside_the_matter_do_not_use_the_code_up() {
         .text_answered(&format!("YES {}", codes[1]), CONFIRMED)
         .await;
     assert_eq!(scene.sandbox.auth0.posted(&newer.ticket), 1);
+}
+
+/// The link of the other one was refused. Nobody may take that for a success.
+#[tokio::test]
+async fn a_code_that_confirmed_nothing_is_not_answered_with_the_success_of_another() {
+    let scene = Scene::start().await;
+    let (older, _, _) = three(&scene).await;
+    let codes = codes(&scene).await;
+    scene.sandbox.auth0.expire(&older.ticket);
+    scene.text(&format!("YES {}", codes[2])).await;
+    scene
+        .text_answered(&format!("YES {}", codes[1]), CONFIRMED)
+        .await;
+    let refused = format!("YES {}", codes[0]);
+    for answer in [EXPIRED, ""] {
+        scene.text_answered(&refused, answer).await;
+    }
+    let older = scene.sandbox.auth0.user("older@sms.example.com");
+    assert!(!older.unwrap().email_verified);
+    // The one that was confirmed is told again.
+    scene
+        .text_answered(&format!("YES {}", codes[1]), CONFIRMED)
+        .await;
 }

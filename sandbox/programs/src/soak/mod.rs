@@ -15,6 +15,7 @@ mod company;
 mod ledger;
 mod plan;
 mod plant;
+mod replies;
 mod trace;
 mod world;
 
@@ -77,15 +78,21 @@ struct Played {
     menus: usize,
     kills: usize,
     faults: usize,
+    /// Replies in talks, except the words that confirm.
+    replies: usize,
+    /// Talks with mails of several kinds.
+    several: usize,
 }
 
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
+            "{} sign-ups ({} verified), {} other replies, {} with several requests, {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
             self.sign_ups,
             self.verified,
+            self.replies,
+            self.several,
             self.codes,
             self.by_phone,
             self.went_on,
@@ -187,6 +194,12 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
             .is_some_and(|user| user.email_verified)
     };
     played.verified += asked.sign_ups.iter().filter(is_verified).count();
+    let talks = &asked.talks;
+    let said = talks.iter().flat_map(replies::Talked::said);
+    let is_other = |said: &replies::Said| !matches!(said.says, replies::Says::Yes(_));
+    played.replies += said.filter(|(_, said)| is_other(said)).count();
+    let several = talks.iter().filter(|talked| talked.has_several());
+    played.several += several.count();
     played.codes += asked.codes.len();
     let by_phone = |code: &&codes::Code| code.by == plan::Channel::Call;
     played.by_phone += asked.codes.iter().filter(by_phone).count();

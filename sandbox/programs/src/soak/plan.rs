@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use sandbox::{receipts::Fate, wire::Fault};
 
+use super::replies::Talk;
 pub(super) use refusals::{REFUSALS, Refusal};
 
 /// The functions that take part.
@@ -126,6 +127,8 @@ pub(super) enum Step {
         refusal: &'static Refusal,
         times: usize,
     },
+    /// A person gets mails of several kinds, or texts other things than YES.
+    Talk(Talk),
 }
 
 impl Step {
@@ -173,7 +176,7 @@ fn step(random: &mut Rng, at: usize) -> Step {
         0..2 => Step::Insist {
             phone: format!("+4534{place}{:04}", random.u16(1_000..9_999)),
         },
-        2..22 => Step::SignUp {
+        2..14 => Step::SignUp {
             phone: format!("+4520{place}{:04}", random.u16(1_000..9_999)),
             mails: copies(random),
             // Some people never answer.
@@ -183,6 +186,10 @@ fn step(random: &mut Rng, at: usize) -> Step {
                 copies(random)
             },
         },
+        14..22 => {
+            let phone = format!("+4522{place}{:04}", random.u16(1_000..9_999));
+            Step::Talk(Talk::draw(random, phone))
+        }
         22..46 => code(random, place),
         46..48 => Step::Schedule {
             runs: copies(random),
@@ -255,7 +262,7 @@ fn step(random: &mut Rng, at: usize) -> Step {
     }
 }
 
-fn copies(random: &mut Rng) -> usize {
+pub(super) fn copies(random: &mut Rng) -> usize {
     if random.u8(..4) == 0 { 3 } else { 1 }
 }
 

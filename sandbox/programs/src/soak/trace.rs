@@ -7,7 +7,7 @@ use sandbox::{template, wire::Exchange};
 use serde_json::Value;
 
 use super::{
-    ledger,
+    ledger, replies,
     world::{Asked, GUESSED_PIN, PIN, World},
 };
 
@@ -88,10 +88,7 @@ impl Secrets {
             let codes = (0..World::INSISTS).map(|at| World::insisted(phone, at));
             codes.collect::<Vec<_>>()
         });
-        let tickets = asked
-            .sign_ups
-            .iter()
-            .map(|sign_up| sign_up.mail.ticket.clone());
+        let tickets = replies::tickets(asked).cloned();
         let words = values
             .filter(|value| value.len() >= 8)
             .chain(codes)

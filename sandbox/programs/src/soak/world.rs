@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::{
     codes::{Code, Stayed, TIMEOUT},
     plan::{FUNCTIONS, OF_CODES, Step},
+    replies::{ADDRESSES, COUNTRY_LANGUAGES, LANGUAGES, Talked},
 };
 
 /// The employee whose company number gets texts.
@@ -47,6 +48,7 @@ const READS: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) sign_ups: Vec<SignUp>,
+    pub(super) talks: Vec<Talked>,
     pub(super) codes: Vec<Code>,
     pub(super) stayed: Vec<Stayed>,
     /// Runs of the schedule of `delivery-status` that came to their end.
@@ -141,6 +143,9 @@ impl World {
             ("SMS_PER_HOUR", Some("100000")),
             ("SMS_PER_COUNTRY_PER_HOUR", Some("100000")),
             ("SMS_PER_IP_PER_HOUR", Some("100000")),
+            ("RECIPIENT_PATTERN", Some(ADDRESSES)),
+            ("LANGUAGES", Some(LANGUAGES)),
+            ("COUNTRY_LANGUAGES", Some(COUNTRY_LANGUAGES)),
         ];
         let mut functions = BTreeMap::new();
         for name in FUNCTIONS {
@@ -242,6 +247,7 @@ impl World {
                 receipts.next(fate.clone());
             }
             Step::Kill { function } => self.kill(function).await,
+            Step::Talk(talk) => self.talk(talk).await,
             Step::Gone { server, time } => self.leave(server, *time).await,
             Step::Refuse { refusal, times } => {
                 self.note(|asked| asked.faults += times);

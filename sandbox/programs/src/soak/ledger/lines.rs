@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::codes;
-use crate::soak::world::{Asked, GUESSED_PIN, MOBILE, PIN, World};
+use crate::soak::{
+    replies,
+    world::{Asked, GUESSED_PIN, MOBILE, PIN, World},
+};
 
 /// No process ended by itself, none wrote of a panic, and none wrote a secret.
 pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
@@ -45,7 +48,7 @@ fn told(line: &str, asked: &Asked) -> Option<String> {
     let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into());
     let is_pin = |pin: &&str| codes::holds(&parsed, pin);
     let is_code = |code: &&codes::Code| codes::is_told(line, code);
-    let mut tickets = asked.sign_ups.iter().map(|sign_up| &sign_up.mail.ticket);
+    let mut tickets = replies::tickets(asked);
     if line.contains("panicked") {
         Some("of a panic".to_owned())
     } else if line.contains("code is") {

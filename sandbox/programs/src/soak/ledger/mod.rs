@@ -6,6 +6,7 @@ mod company;
 mod journal;
 mod lines;
 mod menu;
+mod replies;
 mod told;
 
 use std::{sync::PoisonError, time::Duration};
@@ -105,7 +106,10 @@ fn asked(world: &World) -> Vec<String> {
         tickets(world, sign_up, &mut broken);
     }
     purchases(world, &asked, &mut broken);
-    told::judge(world, &asked.sign_ups, &mut broken);
+    let people = asked.sign_ups.iter();
+    let people = people.map(|one| (one.phone.as_str(), vec![one.mail.ticket.as_str()]));
+    told::judge(world, people, &mut broken);
+    replies::judge(world, &asked, &mut broken);
     budgets(world, &asked, &mut broken);
     company::judge(world, &asked, &mut broken);
     menu::judge(world, &asked, &mut broken);

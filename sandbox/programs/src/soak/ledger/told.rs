@@ -4,21 +4,28 @@ use std::time::Instant;
 
 use sandbox::wire::Exchange;
 
-use crate::soak::world::{SignUp, World};
+use crate::soak::world::World;
 
 /// What a confirmed person is told.
 pub(super) const THANKS: &str = "Your account is verified";
 
-/// Nobody is told that the account is verified before Auth0 has the confirmation.
-pub(super) fn judge(world: &World, sign_ups: &[SignUp], broken: &mut Vec<String>) {
+/// Nobody is told that the account is verified before Auth0 has the confirmation. `people`: phones, and
+/// the tickets that their mails had.
+pub(super) fn judge<'a>(
+    world: &World,
+    people: impl Iterator<Item = (&'a str, Vec<&'a str>)>,
+    broken: &mut Vec<String>,
+) {
     let posts = world.sandbox.auth0.server().exchanges();
     let answers = world.sandbox.door("receive-confirmation-sms").exchanges();
-    for sign_up in sign_ups {
-        let confirmed = posts
-            .iter()
-            .filter(|post| post.method == "POST" && post.target.contains(&sign_up.mail.ticket));
+    for (phone, tickets) in people {
+        let is_of_it = |post: &&Exchange| {
+            let mut tickets = tickets.iter();
+            post.method == "POST" && tickets.any(|ticket| post.target.contains(ticket))
+        };
+        let confirmed = posts.iter().filter(is_of_it);
         let confirmed = confirmed.map(ended).min();
-        let from = form_urlencoded::byte_serialize(sign_up.phone.as_bytes());
+        let from = form_urlencoded::byte_serialize(phone.as_bytes());
         let from = format!("From={}", from.collect::<String>());
         let told = answers.iter().filter(|answer| {
             let asked = String::from_utf8_lossy(&answer.request);
@@ -28,8 +35,7 @@ pub(super) fn judge(world: &World, sign_ups: &[SignUp], broken: &mut Vec<String>
         });
         if is_too_soon(told.map(ended).min(), confirmed) {
             broken.push(format!(
-                "{} was told that it is verified before Auth0 knew it",
-                sign_up.phone
+                "{phone} was told that it is verified before Auth0 knew it"
             ));
         }
     }

@@ -97,6 +97,7 @@ fn the_calm_rounds_and_the_others_have_every_kind_of_code() {
             )
         });
         is_there(|step| matches!(step, Step::Account));
+        is_there(|step| matches!(step, Step::Talk(_)));
         is_there(|step| matches!(step, Step::Schedule { kill: None, .. }));
     }
 }
