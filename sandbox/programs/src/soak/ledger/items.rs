@@ -1,0 +1,59 @@
+//! What is left in the table: every kind of item has rules of its own.
+//!
+//! The table is not swept in a round. So every item that was written and not deleted is there, whether
+//! its life is over or not.
+
+mod kinds;
+mod plain;
+
+use serde_json::Value;
+
+use crate::soak::world::{Asked, World};
+
+/// How far the clocks of the functions and of this program are read from each other, in seconds.
+const SLACK: u64 = 3;
+
+/// A round's items, and what was asked for in it.
+pub(super) struct Round<'a> {
+    items: &'a [Value],
+    asked: &'a Asked,
+    /// True if nothing broke.
+    is_calm: bool,
+    /// When it began and ended, in epoch seconds.
+    time: (u64, u64),
+}
+
+/// Everything that the table still has must be there for a reason, and no longer than documented.
+pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut Vec<String>) {
+    let exchanges = world.sandbox.aws.dynamodb().exchanges();
+    let ended = sandbox::now().as_secs();
+    let begun = exchanges.iter().map(|exchange| exchange.started.elapsed());
+    let begun = begun.max().unwrap_or_default().as_secs();
+    let round = Round {
+        items,
+        asked,
+        is_calm: world.is_calm,
+        time: (ended.saturating_sub(begun + SLACK), ended + SLACK),
+    };
+    kinds::judge(&round, broken);
+    let secrets = plain::Secrets::of(&round, &world.sandbox.aws);
+    plain::judge(&round, &secrets, broken);
+}
+
+/// A text of an item; empty if there is none.
+fn text<'a>(item: &'a Value, name: &str) -> &'a str {
+    item[name]["S"].as_str().unwrap_or_default()
+}
+
+/// A number of an item.
+fn number(item: &Value, name: &str) -> Option<u64> {
+    item[name]["N"].as_str()?.parse().ok()
+}
+
+/// The rest of the item's `pk` after this beginning.
+fn of<'a>(item: &'a Value, beginning: &str) -> Option<&'a str> {
+    text(item, "pk").strip_prefix(beginning)
+}
+
+#[cfg(test)]
+mod tests;
