@@ -3,12 +3,18 @@
 //! The table is not swept in a round. So every item that was written and not deleted is there, whether
 //! its life is over or not.
 
+mod counts;
+mod entries;
 mod kinds;
+mod numbers;
 mod plain;
+mod requests;
+mod together;
 
 use serde_json::Value;
 
-use crate::soak::world::{Asked, World};
+use super::codes::Made;
+use crate::soak::world::{Asked, GUESSED_EMAIL, World};
 
 /// How far the clocks of the functions and of this program are read from each other, in seconds.
 const SLACK: u64 = 3;
@@ -38,6 +44,16 @@ pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut 
     kinds::judge(&round, broken);
     let secrets = plain::Secrets::of(&round, &world.sandbox.aws);
     plain::judge(&round, &secrets, broken);
+    let auth0 = &world.sandbox.auth0;
+    let tickets = asked.sign_ups.iter().map(|sign_up| &*sign_up.mail.ticket);
+    let used = tickets.filter(|ticket| auth0.posted(ticket) > 0).collect();
+    requests::judge(&round, &used, broken);
+    entries::judge(&round, broken);
+    numbers::judge(&round, broken);
+    let guesses = auth0.user(GUESSED_EMAIL);
+    let guesses = guesses.map_or(0, |user| auth0.failed_logins(&user));
+    counts::judge(&round, &Made::all(&world.sandbox), guesses, broken);
+    together::judge(&together::transactions(&exchanges), broken);
 }
 
 /// A text of an item; empty if there is none.
