@@ -124,11 +124,11 @@ async fn used_request(world: &World) {
     world.sandbox.aws.put(item).await;
 }
 
-/// A record that knows whom a text was for.
+/// A count that knows whom a text was for.
 async fn plain_number(world: &World) {
-    let ends = sandbox::now().as_secs() + 2 * 86_400;
+    let ends = sandbox::now().as_secs() + 3 * 86_400;
     let item = json!({
-        "pk": { "S": "sent#code#0" }, "sk": { "S": "send" }, "to": { "S": MOBILE },
+        "pk": { "S": "score#0#0" }, "sk": { "S": "plivo#DK#-" }, "to": { "S": MOBILE },
         "expires_at": { "N": ends.to_string() },
     });
     world.sandbox.aws.put(item).await;

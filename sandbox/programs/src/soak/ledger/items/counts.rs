@@ -1,6 +1,6 @@
 //! Counts: budgets, wrong PINs, and which providers are broken.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -19,8 +19,8 @@ const MOST: [(&str, u64); 4] = [
     ("rate#reply#", 5),
 ];
 
-/// A budget counts every name once and is never passed. If nothing is broken, budgets have counted what
-/// was sent, and no provider is broken. `wrong_pins`: those that Auth0 has seen of the guessed account.
+/// A budget counts every name once, is never passed, and has counted what was sent. If nothing is broken,
+/// it has counted nothing else, and no provider is broken. `wrong_pins`: those that Auth0 has seen of the guessed account.
 pub(super) fn judge(round: &Round<'_>, made: &[Made], wrong_pins: u32, broken: &mut Vec<String>) {
     for item in round.items {
         let Some(hits) = number(item, "hits") else {
@@ -38,8 +38,9 @@ pub(super) fn judge(round: &Round<'_>, made: &[Made], wrong_pins: u32, broken: &
             broken.push(format!("{pk} counts {hits}, of at most {most}"));
         }
     }
+    sent(round, made, broken);
+    scores(round, made, broken);
     if round.is_calm {
-        sent(round, made, broken);
         pins(round, u64::from(wrong_pins), broken);
         health(round, broken);
     }
@@ -70,22 +71,34 @@ fn hits(round: &Round<'_>, is_one: impl Fn(&str) -> bool) -> usize {
     usize::try_from(hits).unwrap_or(usize::MAX)
 }
 
-/// A count is at least what was sent, and at most what was asked for. The count of all is the sum of the
-/// numbers' counts.
+/// A count is at least what was sent. If nothing is broken, it is at most what was asked for, and the
+/// count of all is the sum of the numbers' counts.
 fn sent(round: &Round<'_>, made: &[Made], broken: &mut Vec<String>) {
     let asked = round.asked;
     let mut check = |pk: String, least: usize, most: usize| {
         let counted = hits(round, |other| other == pk);
-        if !(least..=most).contains(&counted) {
+        // A count that could not be given back stays.
+        if counted < least || round.is_calm && counted > most {
             broken.push(format!(
                 "{pk} counts {counted}: {least} were sent and {most} asked for"
             ));
         }
     };
+    let went_out = |phone: &str, channel| {
+        let mine = made.iter();
+        let mine = mine.filter(|made| made.to == phone && made.channel == channel);
+        // Another provider may have written the same.
+        let words: HashSet<_> = mine.map(|made| made.words.concat()).collect();
+        words.len()
+    };
     for sign_up in &asked.sign_ups {
+        let phone = sign_up.phone.as_str();
         let mine = asked.sign_ups.iter();
-        let mails = mine.filter(|other| other.phone == sign_up.phone).count();
-        check(format!("rate#sms#{}", sign_up.phone), mails, mails);
+        let mails = mine.filter(|other| other.phone == phone).count();
+        // Two mails have the same text.
+        let texts = went_out(phone, Channel::Text).min(1);
+        let least = if round.is_calm { mails } else { texts };
+        check(format!("rate#sms#{phone}"), least, mails);
     }
     let phones = asked.codes.iter().map(|code| &code.phone);
     let phones: HashSet<_> = phones.chain(&asked.insistent).collect();
@@ -96,34 +109,31 @@ fn sent(round: &Round<'_>, made: &[Made], broken: &mut Vec<String>) {
             let codes: HashSet<_> = codes.map(|code| &code.digits).collect();
             codes.len()
         };
-        let went_out = |channel| {
-            let mine = made.iter();
-            let mine = mine.filter(|made| made.to == *phone && made.channel == channel);
-            let words: HashSet<_> = mine.map(|made| made.words.concat()).collect();
-            words.len()
-        };
         let insisted = asked.insistent.iter().filter(|other| *other == phone);
         let insisted = insisted.count() * World::INSISTS;
         let texts = wanted(&[Channel::Text]) + insisted;
-        check(format!("rate#code#{phone}"), went_out(Channel::Text), texts);
+        let least = went_out(phone, Channel::Text);
+        check(format!("rate#code#{phone}"), least, texts);
         // A text that does not arrive goes on as a call.
         let calls = wanted(&[Channel::Text, Channel::Call]) + insisted;
-        check(
-            format!("rate#code-call#{phone}"),
-            went_out(Channel::Call),
-            calls,
-        );
+        let least = went_out(phone, Channel::Call);
+        check(format!("rate#code-call#{phone}"), least, calls);
     }
+    if round.is_calm {
+        sums(round, broken);
+    }
+}
+
+/// The count of all is the sum of the numbers' counts, and every forwarded text has a segment.
+fn sums(round: &Round<'_>, broken: &mut Vec<String>) {
     for what in ["rate#sms#", "rate#code#", "rate#code-call#"] {
-        let is_number = |pk: &str| {
-            pk.strip_prefix(what)
-                .is_some_and(|key| key.starts_with('+'))
+        let keys = |beginning| {
+            move |pk: &str| {
+                let key = pk.strip_prefix(what);
+                key.is_some_and(|key| key.starts_with(beginning))
+            }
         };
-        let is_all = |pk: &str| {
-            pk.strip_prefix(what)
-                .is_some_and(|key| key.starts_with("all"))
-        };
-        let (numbers, all) = (hits(round, is_number), hits(round, is_all));
+        let (numbers, all) = (hits(round, keys("+")), hits(round, keys("all")));
         if numbers != all {
             broken.push(format!(
                 "{what}all counts {all}, and all numbers together {numbers}"
@@ -131,11 +141,34 @@ fn sent(round: &Round<'_>, made: &[Made], broken: &mut Vec<String>) {
         }
     }
     let forwarded = hits(round, |pk| pk == "rate#text#all");
-    if forwarded < asked.forwarded.len() {
+    let texts = round.asked.forwarded.len();
+    if forwarded < texts {
         broken.push(format!(
-            "rate#text#all counts {forwarded} segments of {} texts",
-            asked.forwarded.len()
+            "rate#text#all counts {forwarded} segments of {texts} texts"
         ));
+    }
+}
+
+/// The scoreboard counts no text of a provider that the provider has not taken. `made`: every text and
+/// every call.
+fn scores(round: &Round<'_>, made: &[Made], broken: &mut Vec<String>) {
+    let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
+    for item in round.items {
+        if of(item, "score#").is_some()
+            && let Some(sent) = number(item, "sent")
+        {
+            let provider = text(item, "sk").split('#').next().unwrap_or_default();
+            *counted.entry(provider).or_default() += sent;
+        }
+    }
+    for (provider, sent) in counted {
+        let taken = made.iter().filter(|made| made.provider == provider);
+        let taken = taken.count() as u64;
+        if sent > taken {
+            broken.push(format!(
+                "the score counts {sent} texts of {provider}, which took {taken}"
+            ));
+        }
     }
 }
 
@@ -259,7 +292,43 @@ mod tests {
         ] {
             let broken = judged(&items, 0, true);
             assert_eq!(broken.len(), noticed, "{broken:?}");
-            assert!(judged(&items, 0, false).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_budget_has_always_counted_what_was_sent() {
+        for (items, noticed) in [
+            (counted(1, 1, 1), 0),
+            // A count that could not be given back, and the text of a mail that nobody sent.
+            (counted(0, 2, 3), 0),
+            (counted(2, 1, 1), 0),
+            (counted(1, 0, 1), 1),
+            (vec![], 1),
+        ] {
+            let broken = judged(&items, 0, false);
+            assert_eq!(broken.len(), noticed, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn the_score_counts_no_text_that_was_not_sent() {
+        let score = |provider: &str, sent: &str| {
+            let sk = format!("{provider}#DK#15005550006");
+            json!({ "pk": { "S": "score#1#2" }, "sk": { "S": sk }, "sent": { "N": sent } })
+        };
+        for (lines, noticed) in [
+            (vec![score("vonage", "1")], 0),
+            (vec![score("vonage", "1"), score("vonage", "1")], 1),
+            (vec![score("plivo", "1")], 1),
+            (
+                vec![json!({ "pk": { "S": "score#summary" }, "sk": { "S": "summary" } })],
+                0,
+            ),
+        ] {
+            for is_calm in [true, false] {
+                let items = [counted(1, 1, 1), lines.clone()].concat();
+                assert_eq!(judged(&items, 0, is_calm).len(), noticed);
+            }
         }
     }
 
@@ -277,7 +346,8 @@ mod tests {
         ] {
             let mut item = budget(pk, hits);
             item["s_1"] = names;
-            let broken = judged(&[item], 0, false);
+            let items = [counted(1, 1, 1), vec![item]].concat();
+            let broken = judged(&items, 0, false);
             assert_eq!(!broken.is_empty(), is_noticed, "{pk} {broken:?}");
         }
     }

@@ -36,6 +36,28 @@ pub(super) fn judge(round: &Round<'_>, broken: &mut Vec<String>) {
         }
     }
     texts(round, broken);
+    roads(round, broken);
+}
+
+/// The newest code of a number, and the one before, have records of that number.
+fn roads(round: &Round<'_>, broken: &mut Vec<String>) {
+    for item in round.items {
+        let Some(number) = of(item, "road#") else {
+            continue;
+        };
+        for name in ["newest", "previous"] {
+            let Some(id) = text(item, name).strip_prefix("code-") else {
+                continue;
+            };
+            let mut items = round.items.iter();
+            let record = items.find(|item| of(item, "sent#code#") == Some(id));
+            if record.is_none_or(|record| text(record, "number") != number) {
+                broken.push(format!(
+                    "the {name} code of the number with hash {number} has no record"
+                ));
+            }
+        }
+    }
 }
 
 /// Whether somebody holds an item, or has not finished what was begun.
@@ -231,5 +253,28 @@ mod tests {
         let mut trying = mail();
         trying["trying"] = json!({ "S": "plivo" });
         assert_eq!(judged(&[trying], &asked, true).len(), 1);
+    }
+
+    #[test]
+    fn a_newest_code_without_a_record_of_its_number_is_noticed() {
+        let asked = Asked {
+            insistent: vec![ZOE.to_owned()],
+            ..Asked::default()
+        };
+        let zoe = hash(ZOE);
+        let record = |number: &str| item("sent#code#A-b", &json!({ "number": { "S": number } }));
+        let road = |newest: &str, previous: &str| {
+            let codes = json!({ "newest": { "S": newest }, "previous": { "S": previous } });
+            item(&format!("road#{zoe}"), &codes)
+        };
+        for (items, noticed) in [
+            (vec![road("code-A-b", "-"), record(&zoe)], 0),
+            (vec![road("code-A-b", "code-A-b"), record(&zoe)], 0),
+            (vec![road("code-x", "code-A-b"), record(&zoe)], 1),
+            (vec![road("code-A-b", "code-x"), record(&zoe)], 1),
+            (vec![road("code-A-b", "-")], 1),
+        ] {
+            assert_eq!(judged(&items, &asked, false).len(), noticed);
+        }
     }
 }
