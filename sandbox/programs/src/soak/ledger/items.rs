@@ -19,10 +19,31 @@ use crate::soak::world::{Asked, GUESSED_EMAIL, World};
 /// How far the clocks of the functions and of this program are read from each other, in seconds.
 const SLACK: u64 = 3;
 
+/// A mail that asks for a YES.
+struct Mailed<'a> {
+    phone: &'a str,
+    email: String,
+    ticket: &'a str,
+    /// True if its person may have replied: then it may wait, or not.
+    has_reply: bool,
+}
+
+/// All mails of a round.
+fn mails(asked: &Asked) -> Vec<Mailed<'_>> {
+    let sign_ups = asked.sign_ups.iter().map(|sign_up| Mailed {
+        phone: &sign_up.phone,
+        email: sign_up.email.clone(),
+        ticket: &sign_up.mail.ticket,
+        has_reply: sign_up.said_yes || sign_up.would_say_yes,
+    });
+    sign_ups.collect()
+}
+
 /// A round's items, and what was asked for in it.
 pub(super) struct Round<'a> {
     items: &'a [Value],
     asked: &'a Asked,
+    mails: Vec<Mailed<'a>>,
     /// True if nothing broke.
     is_calm: bool,
     /// When it began and ended, in epoch seconds.
@@ -38,6 +59,7 @@ pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut 
     let round = Round {
         items,
         asked,
+        mails: mails(asked),
         is_calm: world.is_calm,
         time: (ended.saturating_sub(begun + SLACK), ended + SLACK),
     };
@@ -45,7 +67,7 @@ pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut 
     let secrets = plain::Secrets::of(&round, &world.sandbox.aws);
     plain::judge(&round, &secrets, broken);
     let auth0 = &world.sandbox.auth0;
-    let tickets = asked.sign_ups.iter().map(|sign_up| &*sign_up.mail.ticket);
+    let tickets = round.mails.iter().map(|mail| mail.ticket);
     let used = tickets.filter(|ticket| auth0.posted(ticket) > 0).collect();
     requests::judge(&round, &used, broken);
     entries::judge(&round, broken);

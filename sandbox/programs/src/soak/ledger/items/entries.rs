@@ -83,8 +83,8 @@ fn texts(round: &Round<'_>, broken: &mut Vec<String>) {
         let texts = wanted.entry((kind, hash(phone))).or_default();
         texts.insert(what.to_owned());
     };
-    for sign_up in &asked.sign_ups {
-        want("sent#mail#", &sign_up.phone, &sign_up.mail.ticket);
+    for mail in &round.mails {
+        want("sent#mail#", mail.phone, mail.ticket);
     }
     for code in &asked.codes {
         want("sent#code#", &code.phone, &code.digits);
@@ -120,8 +120,7 @@ fn texts(round: &Round<'_>, broken: &mut Vec<String>) {
         }
     }
     if round.is_calm {
-        let mails = asked.sign_ups.iter();
-        let mails = mails.map(|sign_up| ("sent#mail#", sign_up.phone.as_str()));
+        let mails = round.mails.iter().map(|mail| ("sent#mail#", mail.phone));
         // Of a code that came late Okta has been told nothing.
         let codes = asked.codes.iter().filter(|code| code.is_due);
         let codes = codes.map(|code| ("sent#code#", code.phone.as_str()));

@@ -58,10 +58,10 @@ impl Secrets {
                 .map(|phone| phone[1..].to_owned())
                 .collect(),
             codes: codes.chain(insisted).collect(),
-            tickets: asked
-                .sign_ups
+            tickets: round
+                .mails
                 .iter()
-                .map(|sign_up| sign_up.mail.ticket.clone())
+                .map(|mail| mail.ticket.to_owned())
                 .collect(),
             texts: bodies.chain(["code is".to_owned()]).collect(),
             values,

@@ -20,18 +20,17 @@ pub(super) fn judge(round: &Round<'_>, used: &HashSet<&str>, broken: &mut Vec<St
     if !round.is_calm {
         return;
     }
-    for sign_up in &round.asked.sign_ups {
-        let phone = sign_up.phone.as_str();
-        let ticket = sign_up.mail.ticket.as_str();
+    for mail in &round.mails {
+        let (phone, ticket) = (mail.phone, mail.ticket);
         let links = round.items.iter().flat_map(links);
         let kept = links.filter(|link| link.contains(ticket)).count();
         if used.contains(ticket) && kept > 0 {
             broken.push(format!("the link that {phone} has used waits for a YES"));
         }
         // A newer mail replaces an older one.
-        let mut mine = round.asked.sign_ups.iter();
-        let is_only = mine.all(|other| other.phone != phone || other.mail.ticket == ticket);
-        if is_only && !sign_up.said_yes && !sign_up.would_say_yes && kept != 1 {
+        let mut mine = round.mails.iter();
+        let is_only = mine.all(|other| other.phone != phone || other.ticket == ticket);
+        if is_only && !mail.has_reply && kept != 1 {
             broken.push(format!("{kept} requests wait for the answer of {phone}"));
         }
     }
@@ -42,11 +41,10 @@ fn requests(round: &Round<'_>, item: &Value, phone: &str, broken: &mut Vec<Strin
     for (_, request) in maps(item) {
         count += 1;
         let link = text(request, "link");
-        let mut sign_ups = round.asked.sign_ups.iter();
-        let sign_up = sign_ups.find(|sign_up| link.contains(&sign_up.mail.ticket));
-        let is_own = sign_up.is_some_and(|sign_up| {
-            sign_up.phone == phone && sign_up.email == text(request, "email")
-        });
+        let mut mails = round.mails.iter();
+        let mail = mails.find(|mail| link.contains(mail.ticket));
+        let is_own =
+            mail.is_some_and(|mail| mail.phone == phone && mail.email == text(request, "email"));
         if !is_own {
             broken.push(format!("{phone} may say YES to a link of somebody else"));
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sandbox::{auth0::TicketMail, mail::Mail};
 use serde_json::Value;
 
-use super::Round;
+use super::{Round, mails};
 use crate::soak::world::{Asked, SignUp};
 
 /// A round from 1,000,000 to 1,000,060 seconds.
@@ -13,6 +13,7 @@ pub(super) fn round<'a>(items: &'a [Value], asked: &'a Asked, is_calm: bool) -> 
     Round {
         items,
         asked,
+        mails: mails(asked),
         is_calm,
         time: (1_000_000, 1_000_060),
     }
