@@ -5,7 +5,7 @@ use sandbox::{COMPANY_NUMBER, auth0, plivo, twilio, wire::client};
 use serde_json::json;
 
 use super::{
-    plan::Channel,
+    plan::{Channel, Step},
     world::{Forwarded, GUESSED_EMAIL, MOBILE, World},
 };
 
@@ -20,6 +20,10 @@ pub(super) enum Plant {
     Guesses,
     /// A customer's text reaches the employee a second time
     SecondForward,
+    /// The link of a confirmed person waits for a YES again
+    UsedRequest,
+    /// An item holds a number
+    PlainNumber,
 }
 
 impl Plant {
@@ -29,6 +33,8 @@ impl Plant {
             Self::KeptText => kept_text(world).await,
             Self::Guesses => guesses(world).await,
             Self::SecondForward => second_forward(world).await,
+            Self::UsedRequest => used_request(world).await,
+            Self::PlainNumber => plain_number(world).await,
         }
     }
 }
@@ -91,4 +97,39 @@ async fn second_forward(world: &World) {
         let request = request.basic_auth(account, Some(twilio::AUTH_TOKEN));
         let _ = request.send().await;
     }
+}
+
+/// Somebody signs up and says YES, and the request comes back.
+async fn used_request(world: &World) {
+    let phone = "+4520999999";
+    let step = Step::SignUp {
+        phone: phone.to_owned(),
+        mails: 1,
+        replies: 1,
+    };
+    world.play(&step).await;
+    let (link, email) = world.note(|asked| {
+        let last = asked.sign_ups.last();
+        last.map(|sign_up| (sign_up.mail.link.clone(), sign_up.email.clone()))
+            .unwrap_or_default()
+    });
+    let ends = sandbox::now().as_secs() + 8 * 3_600;
+    let request = json!({
+        "link": { "S": link }, "email": { "S": email }, "expires_at": { "N": ends.to_string() },
+    });
+    let item = json!({
+        "pk": { "S": format!("pending#{phone}") }, "sk": { "S": "pending" }, "r_0": { "M": request },
+        "expires_at": { "N": (ends + 86_400).to_string() },
+    });
+    world.sandbox.aws.put(item).await;
+}
+
+/// A count that knows whom a text was for.
+async fn plain_number(world: &World) {
+    let ends = sandbox::now().as_secs() + 3 * 86_400;
+    let item = json!({
+        "pk": { "S": "score#0#0" }, "sk": { "S": "plivo#DK#-" }, "to": { "S": MOBILE },
+        "expires_at": { "N": ends.to_string() },
+    });
+    world.sandbox.aws.put(item).await;
 }

@@ -3,6 +3,7 @@
 
 mod codes;
 mod company;
+mod items;
 mod journal;
 mod lines;
 mod menu;
@@ -27,8 +28,6 @@ pub(super) use self::lines::phones;
 const AFTERMATH: Duration = Duration::from_secs(35);
 /// The function that makes a text of a mail.
 const OF_MAILS: &str = "send-verification-sms";
-/// Items of these kinds stay until somebody deletes them.
-const LASTING: [&str; 4] = ["account", "phone", "number", "words"];
 
 /// `SMS_PER_NUMBER_PER_HOUR` of the gateway.
 const OF_A_NUMBER: usize = 10;
@@ -48,7 +47,7 @@ pub(super) async fn judge(world: &World) -> Verdict {
     let journal = Journal::read(&world.sandbox.aws.dynamodb().exchanges());
     let mut broken = asked(world);
     let not_kept = one_time_codes(world, &journal, &items, &mut broken);
-    endless(&items, &mut broken);
+    items_left(world, &items, &mut broken);
     let complaints = world.sandbox.complaints().into_iter();
     broken.extend(complaints.map(|complaint| format!("a simulator complains: {complaint}")));
     Verdict {
@@ -251,15 +250,10 @@ fn budget(
     }
 }
 
-/// Whatever a flow leaves in the table ends by itself.
-fn endless(items: &[Value], broken: &mut Vec<String>) {
-    for item in items {
-        let pk = item["pk"]["S"].as_str().unwrap_or_default();
-        let kind = pk.split('#').next().unwrap_or_default();
-        if item["expires_at"].is_null() && !LASTING.contains(&kind) {
-            broken.push(format!("the item {kind}#... has no end"));
-        }
-    }
+/// What the flows left in the table.
+fn items_left(world: &World, left: &[Value], broken: &mut Vec<String>) {
+    let asked = world.asked.lock().unwrap_or_else(PoisonError::into_inner);
+    items::judge(world, left, &asked, broken);
 }
 
 #[cfg(test)]
@@ -319,13 +313,5 @@ mod tests {
             assert!(is_noticed(11, is_calm));
             assert_eq!(is_noticed(0, is_calm), is_calm);
         }
-    }
-
-    #[test]
-    fn an_item_without_an_end_is_noticed() {
-        let item = |pk: &str| serde_json::json!({ "pk": { "S": pk } });
-        let mut broken = vec![];
-        endless(&[item("account#10042"), item("pending#1")], &mut broken);
-        assert_eq!(broken, ["the item pending#... has no end"]);
     }
 }
