@@ -12,6 +12,7 @@
 
 mod codes;
 mod company;
+mod entrances;
 mod ledger;
 mod plan;
 mod plant;

@@ -12,8 +12,10 @@ use std::{
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, accounts,
+    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, WEBHOOK_SECRET,
+    accounts,
     auth0::{LinkPage, TicketMail, User},
+    end_user_messaging::POOL_ARN,
     lambda::Lambda,
     twilio,
 };
@@ -39,6 +41,8 @@ const DOMAIN: &str = "sms.example.com";
 const RUNS: usize = 8;
 /// The numbers that call.
 const VOICE_FROM: &str = "twilio:+15005550006,vonage:+15005550006";
+/// The routes of codes. The sandbox's own have no AWS.
+const ROUTES: &str = "+57=plivo,clickatell;+46=aws,plivo,vonage;+1=twilio;*=vonage,twilio";
 /// How long a YES waits for the text that it answers.
 const READS: Duration = Duration::from_secs(2);
 
@@ -134,7 +138,12 @@ impl World {
             ("VOICE_PER_HOUR", Some("100000")),
             ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET)),
             ("GENERIC_SECRET", Some(GENERIC_SECRET)),
+            ("WEBHOOK_SECRET", Some(WEBHOOK_SECRET)),
+            ("SMS_ROUTES", Some(ROUTES)),
+            ("ALLOWED_COUNTRIES", Some("DK,US,CO,SE")),
+            ("AWS_SMS_IDENTITY_ARN", Some(POOL_ARN)),
         ];
+        sandbox.send_events_to_delivery_status();
         let settings = [
             ("DELIVERY_URL", Some(delivery.as_str())),
             ("SMS_PER_HOUR", Some("100000")),

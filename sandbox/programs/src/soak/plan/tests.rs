@@ -83,6 +83,33 @@ fn the_calm_rounds_and_the_others_have_every_kind_of_code() {
                 }
             )
         });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    entrance: Entrance::Supabase,
+                    ..
+                }
+            )
+        });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    entrance: Entrance::Cognito,
+                    ..
+                }
+            )
+        });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    failing: ["AWS"],
+                    ..
+                }
+            )
+        });
         is_there(|step| matches!(step, Step::Insist { .. }));
         is_there(|step| matches!(step, Step::Forward { copies: 2.., .. }));
         is_there(|step| matches!(step, Step::Call { copies: 2.., .. }));
