@@ -32,6 +32,8 @@ fn in_a_calm_round_everybody_is_served() {
         "(0 verified)",
         " 0 codes",
         " 0 hired",
+        " 0 left",
+        " 0 answered",
         " 0 calls",
         "(0 by phone",
         " 0 attempts",

@@ -12,7 +12,9 @@
 
 mod codes;
 mod company;
+mod conversations;
 mod entrances;
+mod leavers;
 mod ledger;
 mod plan;
 mod plant;
@@ -76,6 +78,8 @@ struct Played {
     forwarded: usize,
     calls: usize,
     menus: usize,
+    left: usize,
+    answered: usize,
     kills: usize,
     faults: usize,
 }
@@ -84,7 +88,7 @@ impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
+            "{} sign-ups ({} verified), {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} left, {} forwarded, {} answered, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
             self.sign_ups,
             self.verified,
             self.codes,
@@ -94,7 +98,9 @@ impl fmt::Display for Played {
             self.runs,
             self.hired,
             self.bought,
+            self.left,
             self.forwarded,
+            self.answered,
             self.calls,
             self.menus,
             self.requests,
@@ -199,6 +205,9 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
     played.forwarded += asked.forwarded.len();
     played.calls += asked.calls.len();
     played.menus += asked.menus.len();
+    played.left += asked.leavers.len();
+    let conversations = asked.conversations.iter();
+    played.answered += conversations.filter(|one| one.answer.is_some()).count();
     played.kills += asked.kills.len();
     let is_fault = |step: &&Step| matches!(step, Step::Break { .. } | Step::Receipts { .. });
     played.faults += steps.iter().filter(is_fault).count();

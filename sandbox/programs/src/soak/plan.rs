@@ -9,6 +9,8 @@ use sandbox::{
     wire::Fault,
 };
 
+use super::{conversations, leavers};
+
 /// The functions that take part.
 pub(super) const FUNCTIONS: [&str; 10] = [
     "send-verification-sms",
@@ -94,7 +96,11 @@ pub(super) enum Step {
     /// time.
     Schedule { runs: usize, kill: Option<Duration> },
     /// An employee is hired, and Okta tells so many times at once.
-    Hire { name: String, tells: usize },
+    Hire {
+        name: String,
+        mobile: String,
+        tells: usize,
+    },
     /// The schedule of `provision-numbers` runs.
     Provision,
     /// A customer texts the company number. The webhook comes so many times at once.
@@ -119,6 +125,10 @@ pub(super) enum Step {
     Receipts { provider: &'static str, fate: Fate },
     /// A process of a function is killed.
     Kill { function: &'static str },
+    /// An employee gets a number, and leaves.
+    Leave(leavers::Plan),
+    /// An employee answers the texts of customers.
+    Converse(conversations::Plan),
 }
 
 impl Step {
@@ -179,12 +189,29 @@ fn step(random: &mut Rng, at: usize) -> Step {
             runs: copies(random),
             kill: None,
         },
-        48..54 => Step::Hire {
+        48..52 => Step::Hire {
             name: format!("Employee{at}"),
+            mobile: format!("+4522{place}{:04}", random.u16(1_000..9_999)),
             tells: copies(random),
         },
-        54..58 => Step::Provision,
-        58..66 => Step::Forward {
+        52..55 => Step::Leave(leavers::Plan {
+            name: format!("Leaver{at}"),
+            mobile: format!("+4523{place}{:04}", random.u16(1_000..9_999)),
+            customer: format!("+4541{place}{:04}", random.u16(1_000..9_999)),
+            is_released: random.u8(..4) > 0,
+            is_known: random.u8(..3) == 0,
+            comes_back: random.u8(..3) == 0,
+        }),
+        55..58 => Step::Provision,
+        58..61 => Step::Converse(conversations::Plan {
+            name: format!("Colleague{at}"),
+            mobile: format!("+4524{place}{:04}", random.u16(1_000..9_999)),
+            number: format!("+1500557{:04}", 1_000 + at % 9_000),
+            customers: ["+4542", "+4543"]
+                .map(|range| format!("{range}{place}{:04}", random.u16(1_000..9_999))),
+            copies: copies(random),
+        }),
+        61..66 => Step::Forward {
             from: format!("+4540{place}{:04}", random.u16(1_000..9_999)),
             body: format!("Message {at} of the customer"),
             copies: copies(random),

@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 
 use super::{
     codes::{Code, Stayed, TIMEOUT},
+    conversations::Conversation,
+    leavers::{Leaver, RELEASE_AFTER},
     plan::{FUNCTIONS, OF_CODES, Step},
 };
 
@@ -54,8 +56,10 @@ pub(super) struct Asked {
     pub(super) stayed: Vec<Stayed>,
     /// Runs of the schedule of `delivery-status` that came to their end.
     pub(super) runs: usize,
-    /// Ids of employees.
+    /// Ids of employees who stay.
     pub(super) hired: Vec<String>,
+    pub(super) leavers: Vec<Leaver>,
+    pub(super) conversations: Vec<Conversation>,
     /// Texts of customers to the company number.
     pub(super) forwarded: Vec<Forwarded>,
     /// The numbers that each call of a customer was put through to, for each copy of its webhook.
@@ -65,7 +69,7 @@ pub(super) struct Asked {
     pub(super) accounts: Vec<(u16, String)>,
     /// The numbers of people who asked for more codes than a number gets.
     pub(super) insistent: Vec<String>,
-    /// The numbers that texted or called.
+    /// The numbers that texted or called, and those of employees.
     pub(super) strangers: Vec<String>,
     /// Requests that met a fault.
     pub(super) faults: usize,
@@ -149,6 +153,7 @@ impl World {
             ("SMS_PER_HOUR", Some("100000")),
             ("SMS_PER_COUNTRY_PER_HOUR", Some("100000")),
             ("SMS_PER_IP_PER_HOUR", Some("100000")),
+            ("RELEASE_AFTER_DAYS", Some(RELEASE_AFTER)),
         ];
         let mut functions = BTreeMap::new();
         for name in FUNCTIONS {
@@ -211,9 +216,16 @@ impl World {
             }
             Step::Insist { phone } => self.insist(phone).await,
             Step::Schedule { runs, kill } => self.run_schedule(*runs, *kill).await,
-            Step::Hire { name, tells } => {
-                let id = sandbox.okta.hire(name, MOBILE, "");
-                self.note(|asked| asked.hired.push(id.clone()));
+            Step::Hire {
+                name,
+                mobile,
+                tells,
+            } => {
+                let id = sandbox.okta.hire(name, mobile, "");
+                self.note(|asked| {
+                    asked.strangers.push(mobile.clone());
+                    asked.hired.push(id.clone());
+                });
                 let url = format!("{}okta", self.url("provision-numbers"));
                 let event = "user.lifecycle.activate";
                 let tells =
@@ -251,11 +263,13 @@ impl World {
                 receipts.next(fate.clone());
             }
             Step::Kill { function } => self.kill(function).await,
+            Step::Leave(plan) => self.leave(plan).await,
+            Step::Converse(plan) => self.converse(plan).await,
         }
     }
 
     /// The schedule of `provision-numbers` runs. Returns its report; null if it failed.
-    async fn provision(&self) -> Value {
+    pub(super) async fn provision(&self) -> Value {
         let event = json!({ "source": "aws.scheduler" });
         let report = self.sandbox.invoke("provision-numbers", event).await;
         report.unwrap_or_default()

@@ -3,7 +3,9 @@
 
 mod codes;
 mod company;
+mod conversations;
 mod journal;
+mod leavers;
 mod lines;
 mod menu;
 mod told;
@@ -105,6 +107,8 @@ fn asked(world: &World) -> Vec<String> {
     told::judge(world, &asked.sign_ups, &mut broken);
     budgets(world, &asked, &mut broken);
     company::judge(world, &asked, &mut broken);
+    conversations::judge(world, &asked, &mut broken);
+    leavers::judge(world, &asked, &mut broken);
     menu::judge(world, &asked, &mut broken);
     lines::judge(world, &asked, &mut broken);
     broken
@@ -181,8 +185,8 @@ fn purchases(world: &World, asked: &Asked, broken: &mut Vec<String>) {
         }
     }
     let bought = world.sandbox.twilio.purchases();
-    if bought > asked.hired.len() {
-        let hired = asked.hired.len();
+    let hired = asked.hired.len() + leavers::most(&asked.leavers);
+    if bought > hired {
         broken.push(format!(
             "{bought} numbers were bought for {hired} employees"
         ));
