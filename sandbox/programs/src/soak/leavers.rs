@@ -37,6 +37,8 @@ pub(super) struct Leaver {
     /// The company number that the employee had. `None`: none was bought in time.
     pub(super) number: Option<String>,
     pub(super) left: Instant,
+    /// The numbers at which a customer's call rang after that.
+    pub(super) rang: Vec<String>,
     pub(super) came_back: Option<Instant>,
 }
 
@@ -72,17 +74,18 @@ impl World {
         if let Some(number) = number.as_deref().filter(|_| plan.is_known) {
             twilio.text(customer, number, &plan.early()).await;
         }
+        let left = Instant::now();
         okta.set_status(&id, "DEPROVISIONED");
         if plan.is_released {
             okta.set_status_changed(&id, sandbox::now() - LONG_AGO);
         }
-        let left = Instant::now();
         let at = self.note(|asked| {
             asked.leavers.push(Leaver {
                 id: id.clone(),
                 plan: plan.clone(),
                 number: number.clone(),
                 left,
+                rang: vec![],
                 came_back: None,
             });
             asked.leavers.len() - 1
@@ -92,6 +95,9 @@ impl World {
             twilio.text(customer, number, &plan.late()).await;
             let farewell = format!("{customer}: {}", plan.farewell());
             twilio.text(mobile, number, &farewell).await;
+            let call = twilio.caller(customer).call(number).await;
+            let rang = call.dialled.into_iter().map(|dialled| dialled.number);
+            self.note(|asked| asked.leavers[at].rang = rang.collect());
         }
         self.provision().await;
         if plan.comes_back {

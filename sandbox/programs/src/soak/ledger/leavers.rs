@@ -141,8 +141,9 @@ fn purchase(leaver: &Leaver, known: Option<&str>) -> Option<String> {
     (known != Some("ACTIVE")).then(|| format!("a number was bought for {id}, who is {known:?}"))
 }
 
-/// The number of somebody who left reaches nobody, and nobody texts from it. An instance may remember
-/// the employee for a minute, if a text was forwarded before.
+/// The number of somebody who left reaches nobody, and nobody texts from it. If a text was forwarded
+/// before, an instance may remember the employee for a minute, and the table has a copy for outages of
+/// Okta.
 fn texts(world: &World, leaver: &Leaver, broken: &mut Vec<String>) {
     let plan = &leaver.plan;
     let messages = world.sandbox.twilio.messages();
@@ -164,6 +165,8 @@ fn texts(world: &World, leaver: &Leaver, broken: &mut Vec<String>) {
     ] {
         after(&body, &reached(&body), to, plan.is_known, broken);
     }
+    let call = format!("a call to {}", plan.name);
+    after(&call, &leaver.rang, &plan.mobile, plan.is_known, broken);
 }
 
 fn forwarded(
@@ -177,7 +180,7 @@ fn forwarded(
     company::text(body, &reached, to, must_arrive, broken);
 }
 
-/// A text after the employee left.
+/// A text or a call after the employee left.
 fn after(body: &str, reached: &[String], to: &str, is_known: bool, broken: &mut Vec<String>) {
     if is_known {
         forwarded(body, reached, to, false, broken);

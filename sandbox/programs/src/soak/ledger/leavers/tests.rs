@@ -18,6 +18,7 @@ fn leaver(is_released: bool, came_back: Option<Instant>) -> Leaver {
         },
         number: Some("+14155550101".to_owned()),
         left: Instant::now(),
+        rang: vec![],
         came_back,
     }
 }
