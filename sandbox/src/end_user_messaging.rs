@@ -312,7 +312,7 @@ fn take(shared: &Shared, request: Map<String, Value>) -> Response {
             .get("Context")
             .and_then(|context| context["reference"].as_str());
         let reference = reference.map(str::to_owned);
-        let sent = Sent {
+        let accepted = Sent {
             to,
             from,
             text,
@@ -321,8 +321,8 @@ fn take(shared: &Shared, request: Map<String, Value>) -> Response {
             receipt_url: None,
             reference,
         };
-        events::tell(shared, &sent);
-        messages.sent.push(sent);
+        events::tell(shared, &accepted);
+        messages.sent.push(accepted);
         messages.requests.push(request.into());
     }
     respond(StatusCode::OK, &json!({ "MessageId": id }))

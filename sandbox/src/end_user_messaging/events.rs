@@ -1,7 +1,7 @@
-//! Events about texts, as EventBridge hands them to the function of the stack's rule.
+//! Events about texts, as `EventBridge` hands them to the function of the stack's rule.
 //!
 //! Imitates
-//! <https://docs.aws.amazon.com/sms-voice/latest/userguide/monitor-event-bridge.html>. EventBridge
+//! <https://docs.aws.amazon.com/sms-voice/latest/userguide/monitor-event-bridge.html>. `EventBridge`
 //! invokes the function asynchronously. Lambda repeats an invocation that failed twice, as
 //! `template.yaml` says.
 

@@ -77,7 +77,7 @@ impl World {
         let left = Instant::now();
         okta.set_status(&id, "DEPROVISIONED");
         if plan.is_released {
-            okta.set_status_changed(&id, sandbox::now() - LONG_AGO);
+            okta.set_status_changed(&id, sandbox::now().saturating_sub(LONG_AGO));
         }
         let at = self.note(|asked| {
             asked.leavers.push(Leaver {
