@@ -23,11 +23,16 @@ fn leaver(is_released: bool, came_back: Option<Instant>) -> Leaver {
     }
 }
 
+/// Kept, and released.
+type Numbers = (usize, usize);
+/// Whether the number is to be released, when its employee came back, what is allowed, and what must
+/// be if nothing is broken.
+type Case = (bool, Option<Instant>, &'static [Numbers], Numbers);
+
 #[test]
 fn how_many_numbers_somebody_has_who_left() {
     let back = Some(Instant::now());
-    // Whether the number is to be released, and what is allowed: kept, released.
-    let cases: [(bool, Option<Instant>, &[(usize, usize)], (usize, usize)); 4] = [
+    let cases: [Case; 4] = [
         (true, None, &[(0, 0), (1, 0), (0, 1)], (0, 1)),
         (false, None, &[(0, 0), (1, 0)], (1, 0)),
         (true, back, &[(0, 0), (1, 0), (0, 1), (1, 1)], (1, 1)),
