@@ -6,6 +6,7 @@
 //! functions than AWS: members that they do not need get a complaint.
 
 mod calls;
+mod events;
 mod model;
 mod signature;
 
@@ -24,6 +25,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Map, Value, json};
+
+pub use events::{BLOCKED, LANDLINE, UNREACHABLE};
 
 use crate::{
     SECRET_ACCESS_KEY, asked,
@@ -87,6 +90,14 @@ struct Shared {
     messages: Arc<Mutex<Messages>>,
     principals: Arc<OnceLock<Principals>>,
     receipts: Arc<OnceLock<Receipts>>,
+    rule: Arc<OnceLock<events::Rule>>,
+}
+
+impl Shared {
+    fn receipts(&self) -> Receipts {
+        // A new one makes a client, which takes time.
+        self.receipts.get_or_init(Receipts::new).clone()
+    }
 }
 
 /// The simulator. Numbers are E.164.
@@ -120,10 +131,10 @@ impl EndUserMessaging {
         Ok(Self { server, shared })
     }
 
-    /// None: AWS tells what became of a text by events, which a test makes itself.
+    /// None before [`crate::Sandbox::send_events_to_delivery_status`]: AWS tells what became of a text
+    /// by events, and a rule says who gets them.
     pub fn receipts(&self) -> Receipts {
-        let receipts = &self.shared.receipts; // a new one makes a client, which takes time
-        receipts.get_or_init(Receipts::new).clone()
+        self.shared.receipts()
     }
 
     /// The server, with its exchanges, faults and complaints.
@@ -267,11 +278,12 @@ async fn answer(
             &what,
         );
     }
-    take(&mut lock(&shared.messages), request)
+    take(&shared, request)
 }
 
 /// A valid request: the account's own refusals, and the text.
-fn take(messages: &mut Messages, request: Map<String, Value>) -> Response {
+fn take(shared: &Shared, request: Map<String, Value>) -> Response {
+    let messages = &mut *lock(&shared.messages);
     let member = |name: &str| request.get(name).and_then(Value::as_str);
     let number = member("DestinationPhoneNumber").unwrap_or_default();
     let to = format!("+{}", number.trim_start_matches('+'));
@@ -300,7 +312,7 @@ fn take(messages: &mut Messages, request: Map<String, Value>) -> Response {
             .get("Context")
             .and_then(|context| context["reference"].as_str());
         let reference = reference.map(str::to_owned);
-        messages.sent.push(Sent {
+        let accepted = Sent {
             to,
             from,
             text,
@@ -308,7 +320,9 @@ fn take(messages: &mut Messages, request: Map<String, Value>) -> Response {
             validity: life.map(Duration::from_secs),
             receipt_url: None,
             reference,
-        });
+        };
+        events::tell(shared, &accepted);
+        messages.sent.push(accepted);
         messages.requests.push(request.into());
     }
     respond(StatusCode::OK, &json!({ "MessageId": id }))

@@ -273,7 +273,15 @@ impl Receipts {
             let mut attempt = request.try_clone().expect("the body is no stream");
             attempt.timeout_mut().get_or_insert(TIME_TO_ANSWER);
             let answer = self.0.client.execute(attempt).await;
-            let status = answer.map_or(0, |answer| answer.status().as_u16());
+            let status = answer.map_or(0, |answer| {
+                // Lambda answers 200 for a function that failed.
+                let has_failed = answer.headers().contains_key("x-amz-function-error");
+                if has_failed {
+                    500
+                } else {
+                    answer.status().as_u16()
+                }
+            });
             lock(&self.0.plan).answers.push(status);
             let again = status == 0 || repeats.after_5xx && status >= 500;
             if !again || repeated == repeats.times {

@@ -33,6 +33,8 @@ fn in_a_calm_round_everybody_is_served() {
         " 0 other replies",
         " 0 codes",
         " 0 hired",
+        " 0 left",
+        " 0 answered",
         " 0 calls",
         "(0 by phone",
         " 0 attempts",
@@ -103,6 +105,7 @@ fn a_broken_promise_ends_the_soak_with_its_seed_which_makes_the_same_plan_again(
     planted("3", "second-forward", "was forwarded to");
     planted("3", "used-request", "has used waits for a YES");
     planted("3", "plain-number", "shows the number");
+    planted("3", "released-number", "was released, who still works here");
     let again = planted("3", "kept-text", "is there after its life");
     assert_eq!(plan(&again), first);
     assert_ne!(other, first);

@@ -9,12 +9,7 @@ impl World {
     /// A customer texts the company number. Twilio executes one answer. The other copies are retries
     /// whose answers do not arrive.
     pub(super) async fn forward(&self, from: &str, body: &str, copies: usize) {
-        let twilio = &self.sandbox.twilio;
-        let params = twilio.inbound(from, COMPANY_NUMBER, body);
-        let url = self.url("sms-forward");
-        let lost = join_all((1..copies).map(|_| twilio.post_call(params.clone(), &url)));
-        let (_, lost) = join(twilio.deliver(params.clone(), &url), lost).await;
-        let answers = lost.into_iter().map(|(_, document)| document).collect();
+        let answers = self.texts(from, COMPANY_NUMBER, body, copies).await;
         self.note(|asked| {
             asked.strangers.push(from.to_owned());
             asked.forwarded.push(Forwarded {
@@ -22,6 +17,22 @@ impl World {
                 answers,
             });
         });
+    }
+
+    /// Somebody texts a company number. Returns the answers to the other copies.
+    pub(super) async fn texts(
+        &self,
+        from: &str,
+        number: &str,
+        body: &str,
+        copies: usize,
+    ) -> Vec<String> {
+        let twilio = &self.sandbox.twilio;
+        let params = twilio.inbound(from, number, body);
+        let url = self.url("sms-forward");
+        let lost = join_all((1..copies).map(|_| twilio.post_call(params.clone(), &url)));
+        let (_, lost) = join(twilio.deliver(params.clone(), &url), lost).await;
+        lost.into_iter().map(|(_, document)| document).collect()
     }
 
     /// A customer calls the company number.

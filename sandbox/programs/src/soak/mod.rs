@@ -12,6 +12,9 @@
 
 mod codes;
 mod company;
+mod conversations;
+mod entrances;
+mod leavers;
 mod ledger;
 mod plan;
 mod plant;
@@ -76,6 +79,8 @@ struct Played {
     forwarded: usize,
     calls: usize,
     menus: usize,
+    left: usize,
+    answered: usize,
     kills: usize,
     faults: usize,
     /// Replies in talks, except the words that confirm.
@@ -88,7 +93,7 @@ impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sign-ups ({} verified), {} other replies, {} with several requests, {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} forwarded, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
+            "{} sign-ups ({} verified), {} other replies, {} with several requests, {} codes ({} by phone, {} attempts after a failure, {} not kept in time), {} runs, {} hired ({} numbers), {} left, {} forwarded, {} answered, {} calls, {} at the menu, {} requests; {} faults and {} kills so far",
             self.sign_ups,
             self.verified,
             self.replies,
@@ -100,7 +105,9 @@ impl fmt::Display for Played {
             self.runs,
             self.hired,
             self.bought,
+            self.left,
             self.forwarded,
+            self.answered,
             self.calls,
             self.menus,
             self.requests,
@@ -211,6 +218,9 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
     played.forwarded += asked.forwarded.len();
     played.calls += asked.calls.len();
     played.menus += asked.menus.len();
+    played.left += asked.leavers.len();
+    let conversations = asked.conversations.iter();
+    played.answered += conversations.filter(|one| one.answer.is_some()).count();
     played.kills += asked.kills.len();
     let is_fault = |step: &&Step| {
         matches!(

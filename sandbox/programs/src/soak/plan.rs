@@ -5,10 +5,15 @@ mod refusals;
 use std::time::Duration;
 
 use fastrand::Rng;
-use sandbox::{receipts::Fate, wire::Fault};
+use sandbox::{
+    end_user_messaging::{BLOCKED, LANDLINE, UNREACHABLE},
+    receipts::Fate,
+    wire::Fault,
+};
 
-use super::replies::Talk;
 pub(super) use refusals::{REFUSALS, Refusal};
+
+use super::{conversations, leavers, replies::Talk};
 
 /// The functions that take part.
 pub(super) const FUNCTIONS: [&str; 10] = [
@@ -24,7 +29,8 @@ pub(super) const FUNCTIONS: [&str; 10] = [
     "secure-api",
 ];
 /// The servers that break.
-const SERVERS: [&str; 9] = [
+const SERVERS: [&str; 10] = [
+    "AWS",
     "Twilio",
     "Plivo",
     "Vonage",
@@ -38,7 +44,7 @@ const SERVERS: [&str; 9] = [
 /// The functions between which a code goes. Every second kill is of one of these.
 pub(super) const OF_CODES: [&str; 2] = ["sms-gateway", "delivery-status"];
 /// The providers whose receipts go wrong.
-const PROVIDERS: [&str; 4] = ["Twilio", "Plivo", "Vonage", "Clickatell"];
+const PROVIDERS: [&str; 5] = ["AWS", "Twilio", "Plivo", "Vonage", "Clickatell"];
 
 /// How a person wants a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub(super) enum Entrance {
     Auth0,
     Okta,
     Generic,
+    Supabase,
+    Cognito,
 }
 
 /// What the person does once the requests for a code are answered.
@@ -92,7 +100,11 @@ pub(super) enum Step {
     /// time.
     Schedule { runs: usize, kill: Option<Duration> },
     /// An employee is hired, and Okta tells so many times at once.
-    Hire { name: String, tells: usize },
+    Hire {
+        name: String,
+        mobile: String,
+        tells: usize,
+    },
     /// The schedule of `provision-numbers` runs.
     Provision,
     /// A customer texts the company number. The webhook comes so many times at once.
@@ -129,6 +141,10 @@ pub(super) enum Step {
     },
     /// A person gets mails of several kinds, or texts other things than YES.
     Talk(Talk),
+    /// An employee gets a number, and leaves.
+    Leave(leavers::Plan),
+    /// An employee answers the texts of customers.
+    Converse(conversations::Plan),
 }
 
 impl Step {
@@ -195,12 +211,29 @@ fn step(random: &mut Rng, at: usize) -> Step {
             runs: copies(random),
             kill: None,
         },
-        48..54 => Step::Hire {
+        48..52 => Step::Hire {
             name: format!("Employee{at}"),
+            mobile: format!("+4525{place}{:04}", random.u16(1_000..9_999)),
             tells: copies(random),
         },
-        54..58 => Step::Provision,
-        58..66 => Step::Forward {
+        52..55 => Step::Leave(leavers::Plan {
+            name: format!("Leaver{at}"),
+            mobile: format!("+4523{place}{:04}", random.u16(1_000..9_999)),
+            customer: format!("+4541{place}{:04}", random.u16(1_000..9_999)),
+            is_released: random.u8(..4) > 0,
+            is_known: random.u8(..3) == 0,
+            comes_back: random.u8(..3) == 0,
+        }),
+        55..58 => Step::Provision,
+        58..61 => Step::Converse(conversations::Plan {
+            name: format!("Colleague{at}"),
+            mobile: format!("+4524{place}{:04}", random.u16(1_000..9_999)),
+            number: format!("+1500557{:04}", 1_000 + at % 9_000),
+            customers: ["+4542", "+4543"]
+                .map(|range| format!("{range}{place}{:04}", random.u16(1_000..9_999))),
+            copies: copies(random),
+        }),
+        61..66 => Step::Forward {
             from: format!("+4540{place}{:04}", random.u16(1_000..9_999)),
             body: format!("Message {at} of the customer"),
             copies: copies(random),
@@ -266,34 +299,49 @@ pub(super) fn copies(random: &mut Rng) -> usize {
     if random.u8(..4) == 0 { 3 } else { 1 }
 }
 
-/// A person who wants a code. Numbers of Colombia and Denmark have other routes.
+/// Where a person's number is. Each country has its own route.
+enum Country {
+    Colombia,
+    Denmark,
+    Sweden,
+}
+
+/// A person who wants a code.
 fn code(random: &mut Rng, place: usize) -> Step {
     let digits = |random: &mut Rng| format!("{:06}", random.u32(..1_000_000));
-    let is_colombia = random.bool();
+    let country = match random.u8(..3) {
+        0 => Country::Colombia,
+        1 => Country::Denmark,
+        _ => Country::Sweden,
+    };
     let by = if random.u8(..5) == 0 {
         Channel::Call
     } else {
         Channel::Text
     };
-    let failing: &[&str] = match (by, random.u8(..10), is_colombia) {
+    let failing: &[&str] = match (by, random.u8(..10), &country) {
         (Channel::Call, ..) | (_, 4.., _) => &[],
         // Twilio would fail the call, too.
-        (_, 0, true) => &["Plivo", "Clickatell"],
-        (_, _, true) => &["Plivo"],
-        (_, _, false) => &["Vonage"],
+        (_, 0, Country::Colombia) => &["Plivo", "Clickatell"],
+        (_, 0, Country::Sweden) => &["AWS", "Plivo"],
+        (_, _, Country::Colombia) => &["Plivo"],
+        (_, _, Country::Denmark) => &["Vonage"],
+        (_, _, Country::Sweden) => &["AWS"],
     };
     Step::Code {
-        phone: if is_colombia {
-            format!("+57300{place}{:05}", random.u32(10_000..99_999))
-        } else {
-            format!("+4530{place}{:04}", random.u16(1_000..9_999))
+        phone: match country {
+            Country::Colombia => format!("+57300{place}{:05}", random.u32(10_000..99_999)),
+            Country::Denmark => format!("+4530{place}{:04}", random.u16(1_000..9_999)),
+            Country::Sweden => format!("+4673{place}{:05}", random.u32(10_000..99_999)),
         },
         code: digits(random),
         requests: copies(random),
         by,
-        entrance: match (by, random.u8(..5)) {
+        entrance: match (by, random.u8(..7)) {
             (Channel::Text, 0) => Entrance::Okta,
             (Channel::Text, 1) => Entrance::Generic,
+            (Channel::Text, 2) => Entrance::Supabase,
+            (Channel::Text, 3) => Entrance::Cognito,
             _ => Entrance::Auth0,
         },
         failing,
@@ -330,12 +378,13 @@ fn fault(random: &mut Rng) -> Fault {
 }
 
 /// The provider's code of a phone that its network does not find, of an opt-out or, from Vonage, of a
-/// number that nobody has, and of a landline.
+/// number that nobody has, or, from AWS, of a blocked text, and of a landline.
 fn failures(provider: &str) -> [u32; 3] {
     match provider {
         "Twilio" => [30_003, 21_610, 30_006],
         "Plivo" => [80, 200, 50],
         "Vonage" => [2, 9, 3],
+        "AWS" => [UNREACHABLE, BLOCKED, LANDLINE],
         _ => [100, 21, 29],
     }
 }

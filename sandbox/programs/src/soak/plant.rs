@@ -24,6 +24,8 @@ pub(super) enum Plant {
     UsedRequest,
     /// An item holds a number
     PlainNumber,
+    /// The number of an employee is released, who works here
+    ReleasedNumber,
 }
 
 impl Plant {
@@ -35,6 +37,7 @@ impl Plant {
             Self::SecondForward => second_forward(world).await,
             Self::UsedRequest => used_request(world).await,
             Self::PlainNumber => plain_number(world).await,
+            Self::ReleasedNumber => released_number(world),
         }
     }
 }
@@ -77,6 +80,16 @@ async fn guesses(world: &World) {
         });
         let _ = client().post(&url).json(&body).send().await;
     }
+}
+
+/// Somebody releases the number of a new employee in Twilio's console.
+fn released_number(world: &World) {
+    let id = world.sandbox.okta.hire("Planted", "+4522000000", "");
+    let (number, name) = ("+14155559999", format!("switchboard:{id}"));
+    let twilio = &world.sandbox.twilio;
+    twilio.own(number, &[("FriendlyName", &name)]);
+    twilio.lose(number);
+    world.note(|asked| asked.hired.push(id));
 }
 
 /// Somebody has Twilio send the text that was forwarded, twice.

@@ -12,8 +12,10 @@ use std::{
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, accounts,
+    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, WEBHOOK_SECRET,
+    accounts,
     auth0::{LinkPage, TicketMail, User},
+    end_user_messaging::POOL_ARN,
     lambda::Lambda,
     twilio,
     wire::Faults,
@@ -22,6 +24,8 @@ use serde_json::{Value, json};
 
 use super::{
     codes::{Code, Stayed, TIMEOUT},
+    conversations::Conversation,
+    leavers::{Leaver, RELEASE_AFTER},
     plan::{FUNCTIONS, OF_CODES, Step},
     replies::{ADDRESSES, COUNTRY_LANGUAGES, LANGUAGES, Talked},
 };
@@ -41,6 +45,8 @@ const DOMAIN: &str = "sms.example.com";
 const RUNS: usize = 8;
 /// The numbers that call.
 const VOICE_FROM: &str = "twilio:+15005550006,vonage:+15005550006";
+/// The routes of codes. The sandbox's own have no AWS.
+const ROUTES: &str = "+57=plivo,clickatell;+46=aws,plivo,vonage;+1=twilio;*=vonage,twilio";
 /// How long a YES waits for the text that it answers.
 const READS: Duration = Duration::from_secs(2);
 
@@ -53,8 +59,10 @@ pub(super) struct Asked {
     pub(super) stayed: Vec<Stayed>,
     /// Runs of the schedule of `delivery-status` that came to their end.
     pub(super) runs: usize,
-    /// Ids of employees.
+    /// Ids of employees who stay.
     pub(super) hired: Vec<String>,
+    pub(super) leavers: Vec<Leaver>,
+    pub(super) conversations: Vec<Conversation>,
     /// Texts of customers to the company number.
     pub(super) forwarded: Vec<Forwarded>,
     /// The numbers that each call of a customer was put through to, for each copy of its webhook.
@@ -64,7 +72,7 @@ pub(super) struct Asked {
     pub(super) accounts: Vec<(u16, String)>,
     /// The numbers of people who asked for more codes than a number gets.
     pub(super) insistent: Vec<String>,
-    /// The numbers that texted or called.
+    /// The numbers that texted or called, and those of employees.
     pub(super) strangers: Vec<String>,
     /// Requests that met a fault.
     pub(super) faults: usize,
@@ -137,7 +145,12 @@ impl World {
             ("VOICE_PER_HOUR", Some("100000")),
             ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET)),
             ("GENERIC_SECRET", Some(GENERIC_SECRET)),
+            ("WEBHOOK_SECRET", Some(WEBHOOK_SECRET)),
+            ("SMS_ROUTES", Some(ROUTES)),
+            ("ALLOWED_COUNTRIES", Some("DK,US,CO,SE")),
+            ("AWS_SMS_IDENTITY_ARN", Some(POOL_ARN)),
         ];
+        sandbox.send_events_to_delivery_status();
         let settings = [
             ("DELIVERY_URL", Some(delivery.as_str())),
             ("SMS_PER_HOUR", Some("100000")),
@@ -146,6 +159,7 @@ impl World {
             ("RECIPIENT_PATTERN", Some(ADDRESSES)),
             ("LANGUAGES", Some(LANGUAGES)),
             ("COUNTRY_LANGUAGES", Some(COUNTRY_LANGUAGES)),
+            ("RELEASE_AFTER_DAYS", Some(RELEASE_AFTER)),
         ];
         let mut functions = BTreeMap::new();
         for name in FUNCTIONS {
@@ -208,9 +222,16 @@ impl World {
             }
             Step::Insist { phone } => self.insist(phone).await,
             Step::Schedule { runs, kill } => self.run_schedule(*runs, *kill).await,
-            Step::Hire { name, tells } => {
-                let id = sandbox.okta.hire(name, MOBILE, "");
-                self.note(|asked| asked.hired.push(id.clone()));
+            Step::Hire {
+                name,
+                mobile,
+                tells,
+            } => {
+                let id = sandbox.okta.hire(name, mobile, "");
+                self.note(|asked| {
+                    asked.strangers.push(mobile.clone());
+                    asked.hired.push(id.clone());
+                });
                 let url = format!("{}okta", self.url("provision-numbers"));
                 let event = "user.lifecycle.activate";
                 let tells =
@@ -247,8 +268,10 @@ impl World {
                 receipts.next(fate.clone());
             }
             Step::Kill { function } => self.kill(function).await,
+            Step::Leave(plan) => self.leave(plan).await,
+            Step::Converse(plan) => self.converse(plan).await,
             Step::Talk(talk) => self.talk(talk).await,
-            Step::Gone { server, time } => self.leave(server, *time).await,
+            Step::Gone { server, time } => self.go_away(server, *time).await,
             Step::Refuse { refusal, times } => {
                 self.note(|asked| asked.faults += times);
                 if let Some(faults) = self.faults(refusal.server) {
@@ -265,7 +288,7 @@ impl World {
     }
 
     /// A server is gone for this time.
-    async fn leave(&self, server: &str, time: Duration) {
+    async fn go_away(&self, server: &str, time: Duration) {
         self.note(|asked| asked.faults += 1);
         if let Some(faults) = self.faults(server) {
             faults.refuse(true);
@@ -275,7 +298,7 @@ impl World {
     }
 
     /// The schedule of `provision-numbers` runs. Returns its report; null if it failed.
-    async fn provision(&self) -> Value {
+    pub(super) async fn provision(&self) -> Value {
         let event = json!({ "source": "aws.scheduler" });
         let report = self.sandbox.invoke("provision-numbers", event).await;
         report.unwrap_or_default()

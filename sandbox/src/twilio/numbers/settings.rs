@@ -94,6 +94,13 @@ impl Twilio {
             .collect()
     }
 
+    /// All numbers that the account released, in the order in which it got them.
+    pub fn released(&self) -> Vec<Owned> {
+        let numbers = &lock(&self.shared.state).numbers;
+        let released = numbers.owned.iter().filter(|owned| owned.released);
+        released.cloned().collect()
+    }
+
     /// How many numbers the account bought over the API. Released ones count too: each costs a
     /// month's price.
     pub fn purchases(&self) -> usize {

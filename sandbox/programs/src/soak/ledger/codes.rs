@@ -120,6 +120,9 @@ pub(super) fn broken(code: &Code, all: &[Made], journal: &Journal) -> (Vec<Strin
     if mine.is_empty() && code.is_due {
         broken.push("never went out, and nothing was broken".to_owned());
     }
+    if code.is_refused && !mine.is_empty() {
+        broken.push("went out after its caller was told that it did not".to_owned());
+    }
     let about = |what| format!("the code {} for {}: {what}", code.digits, code.phone);
     (broken.into_iter().map(about).collect(), is_excused)
 }
@@ -245,6 +248,7 @@ pub(super) fn is_readable(item: &Value, code: &Code) -> bool {
     written.contains(&code.phone[3..])
         || written.contains(&code.digits)
         || written.contains("code is")
+        || written.contains("sign in is")
 }
 
 /// Whether a log line has the code, written or spelt.

@@ -8,19 +8,25 @@ pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
         let body = &forwarded.body;
         let reached = messages.iter().filter(|text| text.body.contains(body));
         let reached: Vec<_> = reached.map(|text| text.to.as_str()).collect();
-        text(body, &reached, world.is_calm, broken);
-        answers(body, &forwarded.answers, broken);
+        text(body, &reached, MOBILE, world.is_calm, broken);
+        answers(body, &forwarded.answers, MOBILE, broken);
     }
     for copies in &asked.calls {
         call(copies, world.is_calm, broken);
     }
 }
 
-/// A text reaches the employee of the number, and nobody else, once. If nothing is broken, it does.
-fn text(body: &str, reached: &[&str], is_calm: bool, broken: &mut Vec<String>) {
+/// A text reaches whom it is for, and nobody else, once. If nothing is broken, it does.
+pub(super) fn text(
+    body: &str,
+    reached: &[&str],
+    to: &str,
+    is_calm: bool,
+    broken: &mut Vec<String>,
+) {
     let is_once = match reached {
         [] => !is_calm,
-        [to] => *to == MOBILE,
+        [one] => *one == to,
         _ => false,
     };
     if !is_once {
@@ -28,12 +34,12 @@ fn text(body: &str, reached: &[&str], is_calm: bool, broken: &mut Vec<String>) {
     }
 }
 
-/// What the lost answers would have sent goes to the employee, too: Twilio executes any of them.
-fn answers(body: &str, answers: &[String], broken: &mut Vec<String>) {
+/// What the lost answers would have sent goes there, too: Twilio executes any of them.
+pub(super) fn answers(body: &str, answers: &[String], to: &str, broken: &mut Vec<String>) {
     for answer in answers {
         let sent = answer.matches("<Message").count();
-        let to_him = answer.matches(&format!("to=\"{MOBILE}\"")).count();
-        if sent != to_him || sent > 1 {
+        let right = answer.matches(&format!("to=\"{to}\"")).count();
+        if sent != right || sent > 1 {
             broken.push(format!("{body:?} was answered with {answer}"));
         }
     }
@@ -62,7 +68,7 @@ mod tests {
     fn a_text_reaches_its_employee_once() {
         let is_noticed = |reached: &[&str], is_calm| {
             let mut broken = vec![];
-            text("Hello", reached, is_calm, &mut broken);
+            text("Hello", reached, MOBILE, is_calm, &mut broken);
             !broken.is_empty()
         };
         for is_calm in [true, false] {
@@ -77,7 +83,7 @@ mod tests {
     fn no_answer_sends_to_somebody_else() {
         let is_noticed = |answer: String| {
             let mut broken = vec![];
-            answers("Hello", &[answer], &mut broken);
+            answers("Hello", &[answer], MOBILE, &mut broken);
             !broken.is_empty()
         };
         let to = |number: &str| format!("<Message to=\"{number}\">Hello</Message>");

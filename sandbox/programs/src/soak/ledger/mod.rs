@@ -3,8 +3,10 @@
 
 mod codes;
 mod company;
+mod conversations;
 mod items;
 mod journal;
+mod leavers;
 mod lines;
 mod menu;
 mod replies;
@@ -111,6 +113,8 @@ fn asked(world: &World) -> Vec<String> {
     replies::judge(world, &asked, &mut broken);
     budgets(world, &asked, &mut broken);
     company::judge(world, &asked, &mut broken);
+    conversations::judge(world, &asked, &mut broken);
+    leavers::judge(world, &asked, &mut broken);
     menu::judge(world, &asked, &mut broken);
     lines::judge(world, &asked, &mut broken);
     broken
@@ -214,8 +218,8 @@ fn purchases(world: &World, asked: &Asked, broken: &mut Vec<String>) {
         }
     }
     let bought = world.sandbox.twilio.purchases();
-    if bought > asked.hired.len() {
-        let hired = asked.hired.len();
+    let hired = asked.hired.len() + leavers::most(&asked.leavers);
+    if bought > hired {
         broken.push(format!(
             "{bought} numbers were bought for {hired} employees"
         ));

@@ -83,6 +83,33 @@ fn the_calm_rounds_and_the_others_have_every_kind_of_code() {
                 }
             )
         });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    entrance: Entrance::Supabase,
+                    ..
+                }
+            )
+        });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    entrance: Entrance::Cognito,
+                    ..
+                }
+            )
+        });
+        is_there(|step| {
+            matches!(
+                step,
+                Step::Code {
+                    failing: ["AWS"],
+                    ..
+                }
+            )
+        });
         is_there(|step| matches!(step, Step::Insist { .. }));
         is_there(|step| matches!(step, Step::Forward { copies: 2.., .. }));
         is_there(|step| matches!(step, Step::Call { copies: 2.., .. }));
@@ -98,6 +125,20 @@ fn the_calm_rounds_and_the_others_have_every_kind_of_code() {
         });
         is_there(|step| matches!(step, Step::Account));
         is_there(|step| matches!(step, Step::Talk(_)));
+        is_there(|step| matches!(step, Step::Converse(_)));
+        for is_released in [true, false] {
+            let leave = |comes_back| {
+                let is_one = |step: &Step| match step {
+                    Step::Leave(plan) => {
+                        (plan.is_released, plan.comes_back) == (is_released, comes_back)
+                    }
+                    _ => false,
+                };
+                assert!(all.iter().any(is_one), "{seed} {is_released} {comes_back}");
+            };
+            leave(true);
+            leave(false);
+        }
         is_there(|step| matches!(step, Step::Schedule { kill: None, .. }));
     }
 }

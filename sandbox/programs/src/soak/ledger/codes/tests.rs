@@ -75,6 +75,7 @@ impl Story {
                 entrance: Entrance::Auth0,
                 failing: &["Plivo"],
                 is_due: true,
+                is_refused: false,
                 must_arrive: true,
             },
             made: vec![text("plivo"), text("clickatell")],
@@ -122,7 +123,7 @@ type Change = fn(&mut Story);
 
 #[test]
 fn what_went_as_promised_breaks_nothing() {
-    let changes: [Change; 6] = [
+    let changes: [Change; 7] = [
         |_| {},
         Story::by_phone,
         // Silence is a reason, too.
@@ -151,6 +152,11 @@ fn what_went_as_promised_breaks_nothing() {
             story.code.must_arrive = false;
             story.made.truncate(1);
             story.entry.truncate(2);
+        },
+        |story| {
+            (story.code.is_refused, story.code.is_due) = (true, false);
+            story.made.clear();
+            story.entry.clear();
         },
     ];
     for (at, change) in changes.iter().enumerate() {
@@ -205,6 +211,9 @@ fn each_broken_promise_is_noticed() {
             story.entry.truncate(2);
         }),
         ("never went out", |story| story.made.clear()),
+        ("was told that it did not", |story| {
+            story.code.is_refused = true;
+        }),
         ("was asked for by phone, and was written", |story| {
             story.by_phone();
             story.made.push(text("vonage"));
@@ -281,7 +290,7 @@ fn a_kept_text_and_a_log_line_show_no_code() {
     let code = Story::new().code;
     let item = |ciphertext: &str| json!({ "ciphertext": { "S": ciphertext } });
     assert!(!is_readable(&item("qLmVsbG8="), &code));
-    for shown in ["271828", "3001234567", "Your code is"] {
+    for shown in ["271828", "3001234567", "Your code is", "to sign in is"] {
         assert!(is_readable(&item(shown), &code), "{shown}");
     }
     let line =
