@@ -244,6 +244,7 @@ mod tests {
             failing: &[],
             is_due: true,
             must_arrive: true,
+            is_refused: false,
         };
         let asked = Asked {
             sign_ups: vec![sign_up(ANN, "a1", true)],
