@@ -125,9 +125,16 @@ async fn a_copy_that_gives_up_waiting_leaves_one_count() {
     assert_eq!(scene.texts(), [2, 0, 0, 0]);
 }
 
-/// It counts in the same moment. Then it sends the code itself, in the next cooldown.
-#[tokio::test]
-async fn a_copy_that_waits_over_the_end_of_a_cooldown_counts_once() {
+/// A sender and its copy, which has counted in the same moment and waits. The next cooldown has begun.
+struct Waiting {
+    scene: Arc<Scene>,
+    sender: JoinHandle<Answer>,
+    copy: JoinHandle<Answer>,
+    /// Holds the write that stores the failure.
+    failure: Gate,
+}
+
+async fn over_the_end_of_a_cooldown() -> Waiting {
     const COOLDOWN: u64 = 10;
     let settings = [
         ("SMS_ROUTES", Some("*=twilio")),
@@ -144,10 +151,26 @@ async fn a_copy_that_waits_over_the_end_of_a_cooldown_counts_once() {
     let sender = sending(&scene);
     scene.wait_written(FAILED, 1).await;
     assert_eq!(counts(&scene).await, [0; 3], "given back");
-
     let copy = sending(&scene);
     until(async || counts(&scene).await[..2] == [1, 1]).await;
     until(async || sandbox::now().as_secs() / COOLDOWN > cooldown).await;
+    Waiting {
+        scene,
+        sender,
+        copy,
+        failure,
+    }
+}
+
+/// It sends the code itself, in the next cooldown.
+#[tokio::test]
+async fn a_copy_that_waits_over_the_end_of_a_cooldown_counts_once() {
+    let Waiting {
+        scene,
+        sender,
+        copy,
+        failure,
+    } = over_the_end_of_a_cooldown().await;
     scene.dynamodb().clear();
     failure.open();
     let answers = (sender.await.unwrap().status, copy.await.unwrap().status);
@@ -156,26 +179,15 @@ async fn a_copy_that_waits_over_the_end_of_a_cooldown_counts_once() {
     assert_eq!(counts(&scene).await, [1, 1, 1]);
 }
 
-/// It counts in the same moment, waits into the next cooldown, and is killed before it sends the code.
+/// It is killed before it sends the code.
 #[tokio::test]
 async fn a_copy_that_ends_after_a_wait_over_the_end_of_a_cooldown_leaves_one_count() {
-    const COOLDOWN: u64 = 10;
-    let settings = [
-        ("SMS_ROUTES", Some("*=twilio")),
-        ("RESEND_COOLDOWN_SECONDS", Some("10")),
-    ];
-    let scene = Arc::new(Scene::on(Sandbox::start().await, 2, &settings).await);
-    until(async || sandbox::now().as_secs() % COOLDOWN == 6).await;
-    let cooldown = sandbox::now().as_secs() / COOLDOWN;
-    let failure = Gate::shut();
-    scene.faults("twilio").next(status(429));
-    let held = Fault::Held(failure.clone());
-    scene.dynamodb().always_with(FAILED, held);
-    let sender = sending(&scene);
-    scene.wait_written(FAILED, 1).await;
-    let copy = sending(&scene);
-    until(async || counts(&scene).await[..2] == [1, 1]).await;
-    until(async || sandbox::now().as_secs() / COOLDOWN > cooldown).await;
+    let Waiting {
+        scene,
+        sender,
+        copy,
+        failure,
+    } = over_the_end_of_a_cooldown().await;
     let claim = Gate::shut();
     let held = Fault::Held(claim.clone());
     scene.dynamodb().next_with(CLAIM, held);
