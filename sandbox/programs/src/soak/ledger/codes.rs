@@ -75,13 +75,18 @@ impl Made {
         all
     }
 
+    /// Whether these digits are written or said.
+    pub(super) fn carries(&self, digits: &str) -> bool {
+        let holds = |words: &String| match self.channel {
+            Channel::Text => words.contains(digits),
+            Channel::Call => words.contains(&spelt(digits)),
+        };
+        self.words.iter().any(holds)
+    }
+
     /// Whether it carries this code.
     fn is_of(&self, code: &Code) -> bool {
-        let holds = |words: &String| match self.channel {
-            Channel::Text => words.contains(&code.digits),
-            Channel::Call => words.contains(&spelt(&code.digits)),
-        };
-        self.to == code.phone && self.words.iter().any(holds)
+        self.to == code.phone && self.carries(&code.digits)
     }
 }
 
