@@ -203,7 +203,7 @@ async fn round(world: &World, steps: &[Step], played: &mut Played) {
     played.verified += asked.sign_ups.iter().filter(is_verified).count();
     let talks = &asked.talks;
     let said = talks.iter().flat_map(replies::Talked::said);
-    let is_other = |said: &replies::Said| !matches!(said.says, replies::Says::Yes(_));
+    let is_other = |said: &replies::Said| !matches!(said.says, plan::Says::Yes(_));
     played.replies += said.filter(|(_, said)| is_other(said)).count();
     let several = talks.iter().filter(|talked| talked.has_several());
     played.several += several.count();

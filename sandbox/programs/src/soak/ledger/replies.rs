@@ -12,7 +12,8 @@ use super::{
     told::{self, THANKS},
 };
 use crate::soak::{
-    replies::{About, Answer, Event, Mailed, Said, Says, Talked},
+    plan::{About, Says},
+    replies::{Answer, Event, Mailed, Said, Talked},
     world::{Asked, World},
 };
 

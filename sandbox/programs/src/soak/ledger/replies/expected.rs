@@ -1,7 +1,10 @@
 //! What people must be told, and what must be confirmed, if nothing is broken.
 
 use super::{Facts, Told};
-use crate::soak::replies::{About, Event, Said, Says, Talked};
+use crate::soak::{
+    plan::{About, Says},
+    replies::{Event, Said, Talked},
+};
 
 /// Wrong replies that get an answer, and wrong codes that count, in a day.
 const WRONG_PER_DAY: usize = 5;
