@@ -50,13 +50,20 @@ pub(super) async fn judge(world: &World) -> Verdict {
     let mut broken = asked(world);
     let not_kept = one_time_codes(world, &journal, &items, &mut broken);
     items_left(world, &items, &mut broken);
-    let complaints = world.sandbox.complaints().into_iter();
-    broken.extend(complaints.map(|complaint| format!("a simulator complains: {complaint}")));
+    complaints(world, &mut broken);
     Verdict {
         broken,
         claims: journal.claims(),
         not_kept,
     }
+}
+
+fn complaints(world: &World, broken: &mut Vec<String>) {
+    let asked = world.asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut complaints = world.sandbox.complaints();
+    complaints.retain(|complaint| !leavers::was_under_way(complaint, &asked.leavers));
+    let complaints = complaints.into_iter();
+    broken.extend(complaints.map(|complaint| format!("a simulator complains: {complaint}")));
 }
 
 /// One-time codes, and the texts that were kept for another provider. Returns how many codes could not

@@ -23,6 +23,24 @@ fn leaver(is_released: bool, came_back: Option<Instant>) -> Leaver {
     }
 }
 
+#[test]
+fn a_number_that_is_released_while_a_text_is_under_way_is_no_broken_promise() {
+    let refused = |number: &str| {
+        format!(
+            "21606 The From phone number {number} is not a valid, SMS-capable inbound phone number or short code for your account."
+        )
+    };
+    let excused =
+        |complaint: &str, is_released| was_under_way(complaint, &[leaver(is_released, None)]);
+    assert!(excused(&refused("+14155550101"), true));
+    assert!(!excused(&refused("+14155550101"), false));
+    assert!(!excused(&refused("+14155550100"), true));
+    assert!(!excused(
+        "21211 Invalid 'To' Phone Number: +14155550101",
+        true
+    ));
+}
+
 /// Kept, and released.
 type Numbers = (usize, usize);
 /// Whether the number is to be released, when its employee came back, what is allowed, and what must
