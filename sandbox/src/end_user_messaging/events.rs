@@ -2,7 +2,7 @@
 //!
 //! Imitates
 //! <https://docs.aws.amazon.com/sms-voice/latest/userguide/monitor-event-bridge.html>. `EventBridge`
-//! invokes the function asynchronously. Lambda repeats an invocation that failed twice, as
+//! invokes the function asynchronously. Lambda repeats a failed invocation twice, as
 //! `template.yaml` says.
 
 use serde_json::{Value, json};

@@ -94,6 +94,7 @@ async fn serve(
     router: Router,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Dropped> {
+    let cuts = shared.cuts();
     if lock(&shared.door).listener.is_none() {
         return Err("refused");
     }
@@ -150,10 +151,9 @@ async fn serve(
     let mut on_its_way = OnItsWay {
         shared: Arc::clone(&shared),
         started,
-        cuts: shared.cuts(),
+        cuts,
         has_arrived: false,
     };
-    let cuts = on_its_way.cuts;
     shared.arrivals.notify_waiters();
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());

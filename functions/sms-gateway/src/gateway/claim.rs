@@ -69,14 +69,18 @@ impl Gateway {
                 Ok(Write::Refused(seen)) => seen,
                 Err(error) => {
                     let undo = self.undo(&entry, &name, &counted, now);
-                    if in_time(deadline, undo).await.is_none() {
+                    let theirs = in_time(deadline, undo).await;
+                    if theirs.is_none() {
                         tracing::warn!("a claim that failed may have been left; it ends by itself");
                     }
                     let cause = error.to_string();
-                    return Claim::Ended(if is_another_sending {
-                        Outcome::Unknown { cause: Some(cause) }
-                    } else {
-                        Outcome::Unavailable { cause }
+                    return Claim::Ended(match theirs.flatten() {
+                        Some(stage @ Stage::Sent { .. }) => Outcome::of_copy(stage),
+                        Some(Stage::Sending | Stage::Unknown) => {
+                            Outcome::Unknown { cause: Some(cause) }
+                        }
+                        _ if is_another_sending => Outcome::Unknown { cause: Some(cause) },
+                        _ => Outcome::Unavailable { cause },
                     });
                 }
             };
@@ -120,13 +124,17 @@ impl Gateway {
 
     /// Takes back a claim whose write had no answer; it may have been written or not. If that
     /// cannot be read, the counts under `name` stay: they may belong to a copy that another
-    /// instance is sending.
-    async fn undo(&self, entry: &Entry, name: &str, counted: &Counted, now: SystemTime) {
+    /// instance is sending. Returns where that copy is, if there is one.
+    async fn undo(
+        &self,
+        entry: &Entry,
+        name: &str,
+        counted: &Counted,
+        now: SystemTime,
+    ) -> Option<Stage> {
         let seen = entry.read(&self.table, now).await.ok().flatten();
-        let is_ours = seen
-            .as_ref()
-            .is_some_and(|seen| entry.stage(seen, now).is_none());
-        if is_ours {
+        let stage = seen.as_ref().map(|seen| entry.stage(seen, now));
+        if stage == Some(None) {
             counted.give_back(&self.table).await;
             self.free(entry).await;
         } else {
@@ -134,6 +142,7 @@ impl Gateway {
             let same_name = theirs.is_none_or(|theirs| theirs == Some(name));
             counted.give_back_copy(&self.table, same_name).await;
         }
+        stage.flatten()
     }
 
     async fn free(&self, entry: &Entry) {

@@ -203,6 +203,26 @@ async fn a_copy_that_ends_after_a_wait_over_the_end_of_a_cooldown_leaves_one_cou
     assert_eq!(counts(&scene).await, [1, 1, 1]);
 }
 
+/// Its caller must not take the code for one that was not sent.
+#[tokio::test]
+async fn a_copy_that_cannot_claim_while_the_code_is_sent_does_not_say_that_it_was_not() {
+    let route = [("SMS_ROUTES", Some("*=twilio"))];
+    let scene = Arc::new(Scene::on(Sandbox::start().await, 2, &route).await);
+    let sent = Gate::shut();
+    scene.faults("twilio").next(Fault::Held(sent.clone()));
+    let sender = sending(&scene);
+    scene.wait_asked("twilio", 1).await;
+    scene.dynamodb().always_with(CLAIM, status(500));
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 504);
+    scene.dynamodb().clear();
+    sent.open();
+    assert_eq!(sender.await.unwrap().status, 200);
+    scene.dynamodb().always_with(CLAIM, status(500));
+    let answer = scene.send(PHONE, TEXT).await;
+    assert_eq!((answer.status, answer.provider()), (200, "twilio"));
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
+}
+
 /// What the table says of Vonage's last attempts, and whether it is broken.
 async fn vonage(scene: &Scene) -> (String, bool) {
     let item = scene.items("rate#code-provider#").await.remove(0);

@@ -8,6 +8,9 @@ use crate::soak::{
     world::{Asked, GUESSED_PIN, MOBILE, PIN, World},
 };
 
+/// The functions that get PINs.
+const OF_PINS: [&str; 3] = ["ivr-validate", "api-call", "secure-api"];
+
 /// No process ended by itself, none wrote of a panic, and none wrote a secret.
 pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
     for (name, lambda) in &world.functions {
@@ -21,7 +24,7 @@ pub(super) fn judge(world: &World, asked: &Asked, broken: &mut Vec<String>) {
             broken,
         );
         for line in lambda.log().into_iter().chain(lambda.errors()) {
-            if let Some(what) = told(&line, asked) {
+            if let Some(what) = told(&line, asked, OF_PINS.contains(name)) {
                 broken.push(format!("{name} wrote {what}: {line}"));
             }
         }
@@ -41,12 +44,13 @@ fn ends(name: &str, ended: usize, killed: usize, late: usize, broken: &mut Vec<S
     }
 }
 
-/// What a line tells and must not.
-fn told(line: &str, asked: &Asked) -> Option<String> {
+/// What a line tells and must not. `gets_pins`: other functions write ids of messages, whose groups of
+/// four digits may be a PIN by chance.
+fn told(line: &str, asked: &Asked, gets_pins: bool) -> Option<String> {
     // The last digits of a number may be those of a PIN.
     let line = &without_masked(line);
     let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into());
-    let is_pin = |pin: &&str| codes::holds(&parsed, pin);
+    let is_pin = |pin: &&str| gets_pins && codes::holds(&parsed, pin);
     let is_code = |code: &&codes::Code| codes::is_told(line, code);
     let mut tickets = replies::tickets(asked);
     if line.contains("panicked") {
@@ -119,7 +123,7 @@ mod tests {
         };
         let is_noticed = |said: &str| {
             let line = serde_json::json!({ "outcome": "told", "said": said }).to_string();
-            told(&line, &asked).is_some()
+            told(&line, &asked, true).is_some()
         };
         for harmless in ["+45••••3456 took 1271845 ns", "+45••••2718"] {
             assert!(!is_noticed(harmless), "{harmless}");
@@ -136,6 +140,7 @@ mod tests {
         ] {
             assert!(is_noticed(secret), "{secret}");
         }
-        assert!(told("PIN 2718", &asked).is_some());
+        assert!(told("PIN 2718", &asked, true).is_some());
+        assert!(told(r#"{"sid":"a-2718-b"}"#, &asked, false).is_none());
     }
 }

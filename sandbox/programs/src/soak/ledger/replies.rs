@@ -8,8 +8,8 @@ use std::time::Instant;
 use sandbox::{twilio::Message, wire::Exchange};
 
 use super::{
-    AFTERMATH,
-    told::{self, THANKS},
+    AFTERMATH, OF_MAILS, is_lost,
+    told::{self, THANKS, is_redeemed_by},
 };
 use crate::soak::{
     plan::{About, Says},
@@ -102,6 +102,8 @@ struct Facts {
     asked: Vec<(About, usize)>,
     /// Deaths of the sender of these texts at that time.
     deaths: usize,
+    /// Texts that the table did not note.
+    lost: usize,
     /// The addresses that are verified.
     verified: Vec<About>,
 }
@@ -158,9 +160,12 @@ impl Facts {
             let during = |(_, mailed): (usize, &Mailed)| {
                 (mailed.begun..mailed.ended + AFTERMATH).contains(at)
             };
-            *function == "send-verification-sms" && talked.mails().any(during)
+            *function == OF_MAILS && talked.mails().any(during)
         });
         facts.deaths = died.count();
+        let lines = world.functions[OF_MAILS].log();
+        let lost = lines.iter().filter(|line| is_lost(line, &talked.phone));
+        facts.lost = lost.count();
         facts
     }
 }
@@ -214,31 +219,22 @@ fn answered(exchanges: &[Exchange], phone: &str, words: &str) -> usize {
     exchanges.iter().filter(is_answered).count()
 }
 
-/// Whether this verified the account: the form is answered with a redirect, which may get lost.
-fn is_redeemed_by(exchange: &Exchange) -> bool {
-    let was_handled = match exchange.status {
-        Some(status) => status == 302,
-        None => !exchange.took.is_zero(),
-    };
-    exchange.method == "POST" && was_handled
-}
-
 /// The last reply that had begun then.
 fn reply_before(talked: &Talked, at: Instant) -> Option<usize> {
     let mut begun = talked.said().filter(|(_, said)| said.begun <= at);
     begun.next_back().map(|(place, _)| place)
 }
 
-/// One mail becomes one text, unless Twilio's answer was lost or the process died before it noted the
-/// answer.
+/// One mail becomes one text, unless Twilio's answer was lost, or the process died before it noted the
+/// answer, or the table did not take the note.
 fn texts(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
     for (about, count) in &facts.asked {
         let is_it = |mailed: &Mailed| is_password(mailed) == (*about == About::Password);
         let mails = talked.mails().filter(|(_, mailed)| is_it(mailed)).count();
-        if *count > mails + facts.deaths {
+        if *count > mails + facts.deaths + facts.lost {
             broken.push(format!(
-                "{count} texts ({about:?}) of {mails} mails, each with Twilio's answer, and {} deaths",
-                facts.deaths
+                "{count} texts ({about:?}) of {mails} mails, each with Twilio's answer, {} deaths and {} lost notes",
+                facts.deaths, facts.lost
             ));
         }
     }
@@ -266,6 +262,14 @@ fn tickets(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
     }
 }
 
+/// The replies before this one without an answer. They may still be at work.
+fn unanswered(talked: &Talked, reply: usize) -> impl Iterator<Item = usize> {
+    let earlier = talked.said().filter(move |(place, said)| {
+        *place < reply && said.answers.iter().any(|answer| answer.status != 200)
+    });
+    earlier.map(|(place, _)| place)
+}
+
 /// Only a YES uses a ticket: that of the one request that waits, or that of the one that was chosen. Each
 /// copy of it uses one at most.
 fn uses(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
@@ -277,13 +281,7 @@ fn uses(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
             ));
             continue;
         };
-        // An earlier reply without an answer may still be at work.
-        let earlier = talked.said().filter(|(place, said)| {
-            *place < reply && said.answers.iter().any(|answer| answer.status != 200)
-        });
-        let mut places = earlier
-            .map(|(place, _)| place)
-            .chain(std::iter::once(reply));
+        let mut places = unanswered(talked, reply).chain(std::iter::once(reply));
         if !places.any(|place| may_use(talked, place, one.mail)) {
             broken.push(format!(
                 "reply {reply} used the ticket of mail {}, and must not",
@@ -292,7 +290,10 @@ fn uses(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
         }
     }
     for (reply, said) in talked.said() {
+        let is_late =
+            |one: &&Use| unanswered(talked, reply).any(|place| may_use(talked, place, one.mail));
         let of_it = facts.uses.iter().filter(|one| one.reply == Some(reply));
+        let of_it = of_it.filter(|one| !is_late(one));
         let mut mails: Vec<_> = of_it.map(|one| one.mail).collect();
         mails.sort_unstable();
         mails.dedup();

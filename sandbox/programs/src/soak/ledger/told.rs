@@ -23,7 +23,9 @@ pub(super) fn judge<'a>(
             let mut tickets = tickets.iter();
             post.method == "POST" && tickets.any(|ticket| post.target.contains(ticket))
         };
-        let confirmed = posts.iter().filter(is_of_it);
+        let confirmed = posts
+            .iter()
+            .filter(|post| is_of_it(post) && is_redeemed_by(post));
         let confirmed = confirmed.map(ended).min();
         let from = form_urlencoded::byte_serialize(phone.as_bytes());
         let from = format!("From={}", from.collect::<String>());
@@ -39,6 +41,15 @@ pub(super) fn judge<'a>(
             ));
         }
     }
+}
+
+/// Whether this verified the account: the form is answered with a redirect, which may get lost.
+pub(super) fn is_redeemed_by(exchange: &Exchange) -> bool {
+    let was_handled = match exchange.status {
+        Some(status) => status == 302,
+        None => !exchange.took.is_zero(),
+    };
+    exchange.method == "POST" && was_handled
 }
 
 /// When the answer was ready. If it was lost, `took` is zero: the request was there then.

@@ -142,6 +142,12 @@ pub(super) fn judge(talked: &Talked, facts: &Facts, broken: &mut Vec<String>) {
             }
         }
     }
+    if facts.lost > 0 {
+        broken.push(format!(
+            "{} texts were not noted, and nothing was broken",
+            facts.lost
+        ));
+    }
     let is_same = phone.verified.len() == facts.verified.len()
         && phone
             .verified
