@@ -68,8 +68,8 @@ pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut 
         items,
         asked,
         mails: mails(asked),
-        // A code that came too late is not sent, and may leave its record as it was.
-        is_calm: world.is_calm && asked.codes.iter().all(|code| code.is_due),
+        // A request that came too late may leave its record as it was.
+        is_calm: world.is_calm && !asked.codes.iter().any(|code| code.is_late),
         time: (ended.saturating_sub(begun + SLACK), ended + SLACK),
     };
     kinds::judge(&round, broken);

@@ -244,6 +244,7 @@ mod tests {
             failing: &[],
             is_due: true,
             must_arrive: true,
+            is_late: false,
             is_refused: false,
         };
         let asked = Asked {
