@@ -42,8 +42,6 @@ pub(super) struct Code {
     pub(super) failing: &'static [&'static str],
     /// True if nothing was broken and the gateway had the time: it must have gone out.
     pub(super) is_due: bool,
-    /// True if a request for it came so late that the gateway may not have ended its work.
-    pub(super) is_late: bool,
     /// True if its only caller was told that nothing was sent. Then it must not have gone out.
     pub(super) is_refused: bool,
     /// True if it must arrive, too: nothing breaks in this round, nobody has used it, and the person has
@@ -105,7 +103,6 @@ impl World {
             entrance: Entrance::Auth0,
             failing: &[],
             is_due: self.is_calm || self.is_mended.load(Ordering::Relaxed),
-            is_late: false,
             is_refused: false,
             must_arrive: self.is_calm,
         }
@@ -148,8 +145,8 @@ impl World {
         };
         let answers = join_all((0..requests).map(ask)).await;
         self.note(|asked| {
+            asked.is_late |= answers.iter().any(|(is_late, _)| *is_late);
             let code = &mut asked.codes[at];
-            code.is_late = answers.iter().any(|(is_late, _)| *is_late);
             if answers.iter().all(|(is_late, _)| *is_late) {
                 (code.is_due, code.must_arrive) = (false, false);
             }

@@ -56,6 +56,8 @@ pub(super) struct Asked {
     pub(super) sign_ups: Vec<SignUp>,
     pub(super) talks: Vec<Talked>,
     pub(super) codes: Vec<Code>,
+    /// True if a request for a code came so late that the gateway may not have ended its work.
+    pub(super) is_late: bool,
     pub(super) stayed: Vec<Stayed>,
     /// Runs of the schedule of `delivery-status` that came to their end.
     pub(super) runs: usize,

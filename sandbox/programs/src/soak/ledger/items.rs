@@ -69,7 +69,7 @@ pub(super) fn judge(world: &World, items: &[Value], asked: &Asked, broken: &mut 
         asked,
         mails: mails(asked),
         // A request that came too late may leave its record as it was.
-        is_calm: world.is_calm && !asked.codes.iter().any(|code| code.is_late),
+        is_calm: world.is_calm && !asked.is_late,
         time: (ended.saturating_sub(begun + SLACK), ended + SLACK),
     };
     kinds::judge(&round, broken);

@@ -75,7 +75,6 @@ impl Story {
                 entrance: Entrance::Auth0,
                 failing: &["Plivo"],
                 is_due: true,
-                is_late: false,
                 is_refused: false,
                 must_arrive: true,
             },

@@ -244,7 +244,6 @@ mod tests {
             failing: &[],
             is_due: true,
             must_arrive: true,
-            is_late: false,
             is_refused: false,
         };
         let asked = Asked {
