@@ -2,7 +2,7 @@
 
 use sandbox::twilio::Message;
 
-use super::world::World;
+use super::{replies::RETRIED, world::World};
 
 /// An employee who answers customers, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl World {
             asked.strangers.extend(plan.customers.clone());
         });
         self.sandbox.okta.hire(&plan.name, mobile, number);
-        let url = format!("{}#rc=3&rp=5xx,ct,rt", self.url("sms-forward"));
+        let url = self.url("sms-forward") + RETRIED;
         self.sandbox.twilio.set_sms_url(number, &url);
         for (at, customer) in plan.customers.iter().enumerate() {
             let say = async |from: &str, body: String| Said {

@@ -107,7 +107,8 @@ impl World {
         }
     }
 
-    async fn tell_okta_event(&self, event: &str, id: &str) {
+    /// Okta tells `provision-numbers` of an event about this employee.
+    pub(super) async fn tell_okta_event(&self, event: &str, id: &str) {
         let url = format!("{}okta", self.url("provision-numbers"));
         let okta = &self.sandbox.okta;
         okta.deliver_event(&url, HOOK_TOKEN, event, id).await;

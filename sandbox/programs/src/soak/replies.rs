@@ -20,7 +20,7 @@ pub(super) const ADDRESSES: &str = r"(?:acme|shop)\+(?P<phone>\d+)@sms\.example\
 pub(super) const LANGUAGES: &str = "en,da";
 pub(super) const COUNTRY_LANGUAGES: &str = "DK=en";
 /// Twilio repeats a webhook that was not answered.
-const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
+pub(super) const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 /// A code that nobody gets: none begins with a zero.
 const NOBODYS_CODE: &str = "0000";
 

@@ -12,8 +12,7 @@ use std::{
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, GENERIC_SECRET, HOOK_TOKEN, OKTA_HOOK_SECRET, Sandbox, WEBHOOK_SECRET,
-    accounts,
+    COMPANY_NUMBER, GENERIC_SECRET, OKTA_HOOK_SECRET, Sandbox, WEBHOOK_SECRET, accounts,
     auth0::{LinkPage, TicketMail, User},
     end_user_messaging::POOL_ARN,
     lambda::Lambda,
@@ -234,11 +233,8 @@ impl World {
                     asked.strangers.push(mobile.clone());
                     asked.hired.push(id.clone());
                 });
-                let url = format!("{}okta", self.url("provision-numbers"));
-                let event = "user.lifecycle.activate";
-                let tells =
-                    (0..*tells).map(|_| sandbox.okta.deliver_event(&url, HOOK_TOKEN, event, &id));
-                join_all(tells).await;
+                let tell = |_| self.tell_okta_event("user.lifecycle.activate", &id);
+                join_all((0..*tells).map(tell)).await;
             }
             Step::Provision => {
                 self.provision().await;
